@@ -1,0 +1,4 @@
+//! srvd: an authoritative DNS server that answers from a live service registry.
+
+pub mod answer;
+pub mod wire;

@@ -1,0 +1,152 @@
+//! Record types and RRsets, with RDATA in uncompressed wire form.
+//!
+//! RDATA is opaque here but for the few types whose names other records depend on: the writer may compress the names of
+//! RFC 1035's own types (RFC 3597 §4), and additional-section processing asks which host a record points at.
+
+use std::fmt;
+
+use super::Name;
+
+/// A record type, known or not (RFC 3597).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordType(pub u16);
+
+impl RecordType {
+    pub const A: Self = Self(1);
+    pub const NS: Self = Self(2);
+    pub const CNAME: Self = Self(5);
+    pub const SOA: Self = Self(6);
+    pub const PTR: Self = Self(12);
+    pub const MX: Self = Self(15);
+    pub const TXT: Self = Self(16);
+    pub const AAAA: Self = Self(28);
+    pub const SRV: Self = Self(33);
+    pub const DNAME: Self = Self(39);
+    pub const OPT: Self = Self(41);
+    pub const DS: Self = Self(43);
+    pub const ANY: Self = Self(255);
+
+    /// QTYPEs and meta-types: the range 128 to 255 (RFC 6895 §3.1) and OPT, none of which a zone can hold.
+    pub fn is_meta(self) -> bool {
+        self == Self::OPT || (128..=255).contains(&self.0)
+    }
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = match *self {
+            Self::A => "A",
+            Self::NS => "NS",
+            Self::CNAME => "CNAME",
+            Self::SOA => "SOA",
+            Self::PTR => "PTR",
+            Self::MX => "MX",
+            Self::TXT => "TXT",
+            Self::AAAA => "AAAA",
+            Self::SRV => "SRV",
+            Self::DNAME => "DNAME",
+            Self::OPT => "OPT",
+            Self::DS => "DS",
+            Self::ANY => "ANY",
+            Self(other) => return write!(f, "TYPE{other}"),
+        };
+        f.write_str(known)
+    }
+}
+
+/// RDATA in wire form, names in it uncompressed.
+pub type Rdata = Box<[u8]>;
+
+/// All records of one owner name and type, with one TTL in seconds (RFC 2181 §5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RrSet {
+    pub owner: Name,
+    pub rtype: RecordType,
+    pub ttl: u32,
+    pub rdata: Vec<Rdata>,
+}
+
+impl RrSet {
+    /// The host names that the records of this set point at, for additional-section processing (RFC 1035 §3.3.9 and
+    /// §3.3.11, RFC 2782), in order.
+    pub fn targets(&self) -> impl Iterator<Item = Name> + '_ {
+        self.rdata.iter().filter_map(|rdata| target(self.rtype, rdata))
+    }
+}
+
+/// The host name that one record points at, if its type names one.
+pub fn target(rtype: RecordType, rdata: &[u8]) -> Option<Name> {
+    let at = match rtype {
+        RecordType::NS => 0,
+        RecordType::MX => 2,
+        RecordType::SRV => 6,
+        _ => return None,
+    };
+    Name::from_wire(rdata.get(at..)?).ok()
+}
+
+/// Where the compressible names of RDATA begin: how many octets stand before them and how many names follow each other.
+/// SRV is not among them (RFC 2782), nor is any type newer than RFC 1035 (RFC 3597 §4).
+pub(super) fn compressible(rtype: RecordType) -> Option<(usize, usize)> {
+    match rtype {
+        RecordType::NS | RecordType::CNAME | RecordType::PTR => Some((0, 1)),
+        RecordType::MX => Some((2, 1)),
+        RecordType::SOA => Some((0, 2)),
+        _ => None,
+    }
+}
+
+/// RDATA of an SRV record (RFC 2782).
+pub fn srv(priority: u16, weight: u16, port: u16, target: &Name) -> Rdata {
+    let mut rdata = Vec::with_capacity(6 + target.wire().len());
+    for number in [priority, weight, port] {
+        rdata.extend_from_slice(&number.to_be_bytes());
+    }
+    rdata.extend_from_slice(target.wire());
+    rdata.into()
+}
+
+/// RDATA of a TXT record (RFC 1035 §3.3.14): each string at most 255 octets, and one empty string when there is none.
+pub fn txt<'a>(strings: impl IntoIterator<Item = &'a [u8]>) -> Rdata {
+    let mut rdata = Vec::new();
+    for string in strings {
+        let string = &string[..string.len().min(255)];
+        rdata.push(string.len() as u8);
+        rdata.extend_from_slice(string);
+    }
+    if rdata.is_empty() {
+        rdata.push(0);
+    }
+    rdata.into()
+}
+
+/// The fields of an SOA record (RFC 1035 §3.3.13); times in seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Soa {
+    pub mname: Name,
+    pub rname: Name,
+    pub serial: u32,
+    pub refresh: u32,
+    pub retry: u32,
+    pub expire: u32,
+    pub minimum: u32,
+}
+
+impl Soa {
+    /// The RDATA.
+    pub fn to_rdata(&self) -> Rdata {
+        let mut rdata = Vec::with_capacity(self.mname.wire().len() + self.rname.wire().len() + 20);
+        rdata.extend_from_slice(self.mname.wire());
+        rdata.extend_from_slice(self.rname.wire());
+        for number in [self.serial, self.refresh, self.retry, self.expire, self.minimum] {
+            rdata.extend_from_slice(&number.to_be_bytes());
+        }
+        rdata.into()
+    }
+
+    /// The MINIMUM field of SOA RDATA: the cap on the TTL of negative answers (RFC 2308 §4).
+    pub fn minimum_of(rdata: &[u8]) -> Option<u32> {
+        let tail = rdata.get(rdata.len().checked_sub(4)?..)?;
+        Some(u32::from_be_bytes(tail.try_into().ok()?))
+    }
+}
