@@ -1,0 +1,178 @@
+//! Reading JSON members one by one, so that every fault has a path and no member goes unseen.
+
+use serde_json::{Map, Value};
+
+use super::{Invalid, Reason, Span};
+
+/// Names that people write for a member that is called otherwise here.
+const ALIASES: &[(&str, &str)] = &[
+    ("host", "address"),
+    ("hostname", "address"),
+    ("ip", "address"),
+    ("ips", "addresses"),
+    ("hosts", "addresses"),
+    ("meta", "metadata"),
+    ("labels", "metadata"),
+    ("proto", "protocol"),
+    ("health_check", "checks"),
+    ("lease", "ttl"),
+    ("type", "kind"),
+    ("name", "service"),
+    ("url", "path"),
+    ("period", "interval"),
+];
+
+/// How alike two names must be for one to be suggested for the other (Jaro-Winkler, 0 to 1).
+const NEAR: f64 = 0.85;
+
+/// The members of a JSON object while they are read. [`Members::finish`] refuses what nobody asked for.
+pub struct Members<'a> {
+    object: &'a Map<String, Value>,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Members<'a> {
+    /// The members of `value`, which must be an object.
+    pub fn of(value: &'a Value) -> Result<Self, Invalid> {
+        let object = value.as_object().ok_or(Reason::Type { expected: "an object" })?;
+        Ok(Self { object, known: Vec::new() })
+    }
+
+    /// Reads a member that may be absent.
+    pub fn optional<T, E: Into<Invalid>>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&'a Value) -> Result<T, E>,
+    ) -> Result<Option<T>, Invalid> {
+        self.known.push(name);
+        self.object.get(name).map(|value| read(value).map_err(|fault| fault.into().under(name))).transpose()
+    }
+
+    /// Reads a member that must be there.
+    pub fn required<T, E: Into<Invalid>>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&'a Value) -> Result<T, E>,
+    ) -> Result<T, Invalid> {
+        self.optional(name, read)?.ok_or_else(|| Invalid::at(name, Reason::Missing))
+    }
+
+    /// Refuses members that were neither read nor are in `ignored`.
+    pub fn finish(self, ignored: &[&str]) -> Result<(), Invalid> {
+        let stranger =
+            self.object.keys().find(|name| !self.known.contains(&name.as_str()) && !ignored.contains(&name.as_str()));
+        match stranger {
+            None => Ok(()),
+            Some(name) => Err(Invalid::at(name, Reason::Unknown { nearest: nearest(name, &self.known) })),
+        }
+    }
+}
+
+/// The known name that `name` was probably meant to be.
+pub fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    let alias = ALIASES.iter().find(|(written, meant)| *written == lower && known.contains(meant));
+    if let Some((_, meant)) = alias {
+        return Some(meant);
+    }
+    let likeness = |known: &&'static str| strsim::jaro_winkler(&lower, known);
+    known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|best| likeness(best) >= NEAR)
+}
+
+/// A string.
+pub fn string(value: &Value) -> Result<&str, Reason> {
+    value.as_str().ok_or(Reason::Type { expected: "a string" })
+}
+
+/// A boolean.
+pub fn boolean(value: &Value) -> Result<bool, Reason> {
+    value.as_bool().ok_or(Reason::Type { expected: "true or false" })
+}
+
+/// A whole number within `range`.
+pub fn integer(value: &Value, range: std::ops::RangeInclusive<u64>) -> Result<u64, Reason> {
+    let (min, max) = range.into_inner();
+    match value.as_u64() {
+        Some(number) if (min..=max).contains(&number) => Ok(number),
+        Some(_) => Err(Reason::Range { min, max }),
+        None if value.is_i64() => Err(Reason::Range { min, max }),
+        None => Err(Reason::Type { expected: "a whole number" }),
+    }
+}
+
+/// A span of time within `range` milliseconds.
+pub fn span(value: &Value, range: std::ops::RangeInclusive<u64>) -> Result<Span, Reason> {
+    let text = value.as_str().ok_or(Reason::Span)?;
+    Span::parse(text).ok_or(Reason::Span)?.within(range)
+}
+
+/// A list of at most `max` entries; a fault names its place.
+pub fn list<'a, T, E: Into<Invalid>>(
+    value: &'a Value,
+    max: usize,
+    read: impl Fn(&'a Value) -> Result<T, E>,
+) -> Result<Vec<T>, Invalid> {
+    let entries = value.as_array().ok_or(Reason::Type { expected: "a list" })?;
+    if entries.len() > max {
+        return Err(Reason::TooMany { max }.into());
+    }
+    let read_at = |(at, entry)| read(entry).map_err(|fault| fault.into().under(&format!("[{at}]")));
+    entries.iter().enumerate().map(read_at).collect()
+}
+
+/// One of a few words.
+pub fn choice<T: Copy>(value: &Value, choices: &'static [&'static str], meanings: &[T]) -> Result<T, Reason> {
+    let text = string(value)?;
+    let at = choices.iter().position(|choice| *choice == text).ok_or(Reason::Choice { choices })?;
+    Ok(meanings[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn near_names_are_suggested() {
+        let known = ["address", "port", "weight", "metadata", "checks"];
+        for (written, meant) in [
+            ("host", Some("address")),
+            ("adress", Some("address")),
+            ("Weight", Some("weight")),
+            ("prot", Some("port")),
+            ("meta", Some("metadata")),
+            ("check", Some("checks")),
+            ("zebra", None),
+        ] {
+            assert_eq!(nearest(written, &known), meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn faults_have_paths() {
+        let value = json!({"ports": [1, "x"]});
+        let mut members = Members::of(&value).unwrap();
+        let fault = members.optional("ports", |ports| list(ports, 4, |port| integer(port, 1..=9))).unwrap_err();
+        assert_eq!(fault.field, "ports[1]");
+        assert_eq!(fault.to_string(), "`ports[1]` must be a whole number");
+        let value = json!({"a": 1, "b": 2});
+        let mut members = Members::of(&value).unwrap();
+        members.optional("a", |value| integer(value, 0..=1)).unwrap();
+        assert_eq!(members.finish(&[]).unwrap_err().field, "b");
+    }
+
+    #[test]
+    fn numbers_are_whole_and_in_range() {
+        for (value, fault) in [
+            (json!(0), Some(Reason::Range { min: 1, max: 10 })),
+            (json!(11), Some(Reason::Range { min: 1, max: 10 })),
+            (json!(-1), Some(Reason::Range { min: 1, max: 10 })),
+            (json!(1.5), Some(Reason::Type { expected: "a whole number" })),
+            (json!("5"), Some(Reason::Type { expected: "a whole number" })),
+            (json!(null), Some(Reason::Type { expected: "a whole number" })),
+            (json!(10), None),
+        ] {
+            assert_eq!(integer(&value, 1..=10).err(), fault, "{value}");
+        }
+    }
+}

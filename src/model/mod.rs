@@ -1,0 +1,32 @@
+//! The values that srvd speaks of: names, addresses, numbers with a meaning, registrations and their status.
+//!
+//! Each type is built by one fallible constructor and is right from then on. What a client wrote is read here from JSON
+//! with the path of whatever is wrong; nothing here does I/O, reads a clock or knows who asks.
+
+mod address;
+mod check;
+mod condition;
+mod instance;
+mod invalid;
+pub mod json;
+pub mod limits;
+mod metadata;
+mod name;
+mod number;
+pub mod pulse;
+mod registration;
+mod span;
+mod time;
+
+pub use address::{Address, HostName};
+pub use check::{CheckDefaults, CheckKind, CheckSpec, Method, StatusRanges};
+pub use condition::{Condition, SelfReport, Status, Streak, Verdict};
+pub use instance::{Instance, Key};
+pub use invalid::{Invalid, Reason};
+pub use metadata::Metadata;
+pub use name::{InstanceId, PortName, ServiceName, Tag};
+pub use number::{Port, Priority, Revision, Weight};
+pub use pulse::{CheckResult, Load, Pulse, Renewal};
+pub use registration::{Defaults, LeaseTtl, Protocol, REPLY_MEMBERS, Registration};
+pub use span::Span;
+pub use time::{Moment, Tick};

@@ -1,0 +1,372 @@
+//! A registration: what a client says about an instance, read from JSON and written back.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+use smol_str::SmolStr;
+
+use super::json::{self as read, Members};
+use super::{
+    Address, CheckDefaults, CheckSpec, Invalid, Metadata, Port, PortName, Priority, Reason, SelfReport, ServiceName,
+    Span, Tag, Weight, limits,
+};
+
+/// What a client says about an instance. Two registrations that are equal here are the same to every reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    pub address: Address,
+    /// The main port.
+    pub port: Port,
+    pub ports: BTreeMap<PortName, Port>,
+    pub protocol: Protocol,
+    pub scheme: SmolStr,
+    pub version: Option<SmolStr>,
+    pub weight: Weight,
+    pub priority: Priority,
+    pub tags: Vec<Tag>,
+    pub metadata: Metadata,
+    /// What the instance says of itself until a heartbeat says otherwise.
+    pub status: SelfReport,
+    pub ttl: LeaseTtl,
+    /// Removed after being unhealthy for this long.
+    pub deregister_after: Option<Span>,
+    /// How long the weight takes to ramp up after the instance turned healthy.
+    pub slow_start: Option<Span>,
+    pub checks: Vec<CheckSpec>,
+}
+
+/// The transport protocol of a service (RFC 2782).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+impl Protocol {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// How long an instance lives without a heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseTtl {
+    For(Span),
+    /// Until it is deregistered.
+    Permanent,
+}
+
+/// What a registration gets that does not say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defaults {
+    pub ttl: Span,
+    pub check: CheckDefaults,
+    pub checks: Vec<CheckSpec>,
+}
+
+/// Members that only replies have, and the two that the path gives: accepted, and left to others.
+pub const REPLY_MEMBERS: &[&str] = &[
+    "service",
+    "id",
+    "endpoint",
+    "url",
+    "effective_weight",
+    "reason",
+    "message",
+    "load",
+    "created_at",
+    "changed_at",
+    "last_heartbeat",
+    "expires_at",
+    "revision",
+];
+
+impl Registration {
+    /// Reads a registration. `from` is the address the request came from, for `"address": "auto"`.
+    ///
+    /// # Errors
+    /// The first member that is wrong, with its path.
+    pub fn from_json(value: &Value, defaults: &Defaults, from: IpAddr) -> Result<Self, Invalid> {
+        let mut members = Members::of(value)?;
+        let address = members.optional("address", |address| Address::from_json(address, from))?;
+        let addresses = members.optional("addresses", Address::from_json_list)?;
+        let ports = members.optional("ports", named_ports)?.unwrap_or_default();
+        let port = members.optional("port", Port::from_json)?;
+        let registration = Self {
+            address: one_of(address, addresses)?,
+            port: port.or_else(|| only_port(&ports)).ok_or_else(|| Invalid::at("port", Reason::Missing))?,
+            ports,
+            protocol: members.optional("protocol", protocol)?.unwrap_or(Protocol::Tcp),
+            scheme: members.optional("scheme", scheme)?.unwrap_or(SmolStr::new_static("http")),
+            version: members.optional("version", version)?,
+            weight: members.optional("weight", |weight| u16_from(weight).map(Weight))?.unwrap_or_default(),
+            priority: members.optional("priority", |priority| u16_from(priority).map(Priority))?.unwrap_or_default(),
+            tags: members.optional("tags", tags)?.unwrap_or_default(),
+            metadata: members.optional("metadata", Metadata::from_json)?.unwrap_or_default(),
+            status: members.optional("status", self_report)?.unwrap_or_default(),
+            ttl: members.optional("ttl", lease_ttl)?.unwrap_or(LeaseTtl::For(defaults.ttl)),
+            deregister_after: members
+                .optional("deregister_after", |span| read::span(span, limits::DEREGISTER_AFTER))?,
+            slow_start: members.optional("slow_start", |span| read::span(span, limits::SLOW_START))?,
+            checks: members
+                .optional("checks", |checks| {
+                    read::list(checks, limits::CHECKS, |check| CheckSpec::from_json(check, &defaults.check))
+                })?
+                .unwrap_or_else(|| defaults.checks.clone()),
+        };
+        members.finish(REPLY_MEMBERS)?;
+        Ok(registration)
+    }
+
+    /// The registration as [`Self::from_json`] reads it, with every default spelled out.
+    pub fn to_json(&self) -> Map<String, Value> {
+        let mut object = Map::new();
+        let (name, address) = self.address.to_json();
+        object.insert(name.into(), address);
+        object.insert("port".into(), self.port.number().into());
+        let ports = self.ports.iter().map(|(name, port)| (name.to_string(), port.number().into()));
+        object.insert("ports".into(), Value::Object(ports.collect()));
+        object.insert("protocol".into(), self.protocol.as_str().into());
+        object.insert("scheme".into(), self.scheme.as_str().into());
+        if let Some(version) = &self.version {
+            object.insert("version".into(), version.as_str().into());
+        }
+        object.insert("weight".into(), self.weight.0.into());
+        object.insert("priority".into(), self.priority.0.into());
+        object.insert("tags".into(), self.tags.iter().map(Tag::as_str).collect());
+        object.insert("metadata".into(), self.metadata.to_json());
+        object.insert("status".into(), self.status.as_str().into());
+        let ttl = match self.ttl {
+            LeaseTtl::For(span) => span.to_string(),
+            LeaseTtl::Permanent => "none".to_owned(),
+        };
+        object.insert("ttl".into(), ttl.into());
+        for (name, span) in [("deregister_after", self.deregister_after), ("slow_start", self.slow_start)] {
+            if let Some(span) = span {
+                object.insert(name.into(), span.to_string().into());
+            }
+        }
+        object.insert("checks".into(), self.checks.iter().map(CheckSpec::to_json).collect());
+        object
+    }
+
+    /// The strings of the TXT record: `version` first, then the metadata (RFC 6763 §6.3).
+    pub fn txt_strings(&self) -> Vec<String> {
+        let version = self.version.iter().map(|version| format!("version={version}"));
+        let versioned = self.version.is_some();
+        let pairs = self.metadata.texts().filter(|(key, _)| !(versioned && key.eq_ignore_ascii_case("version")));
+        version.chain(pairs.map(|(key, value)| format!("{key}={value}"))).collect()
+    }
+
+    /// Octets in wire form of the longest name that DNS derives from this registration, below a zone apex of
+    /// `apex_octets`.
+    pub fn longest_name(&self, service: &ServiceName, id_octets: usize, apex_octets: usize) -> usize {
+        const PROTOCOL: usize = "_tcp".len() + 1;
+        const SUB: usize = "_sub".len() + 1;
+        let (plain, underscored) = (service.as_str().len() + 1, service.as_str().len() + 2);
+        let tag = self.tags.iter().filter_map(Tag::label).map(|tag| tag.len()).max();
+        let port = self.ports.keys().map(|port| port.as_str().len() + 2 + PROTOCOL).max().unwrap_or(0);
+        let instance = id_octets + 1 + underscored + PROTOCOL;
+        let tagged = tag.map_or(0, |tag| (port + tag + 1 + plain).max(tag + 2 + SUB + underscored + PROTOCOL));
+        apex_octets + instance.max(tagged).max(port + plain)
+    }
+}
+
+fn one_of(address: Option<Address>, addresses: Option<Address>) -> Result<Address, Invalid> {
+    match (address, addresses) {
+        (Some(_), Some(_)) => Err(Invalid::at("addresses", Reason::Both { other: "address" })),
+        (one, other) => one.or(other).ok_or_else(|| Invalid::at("address", Reason::Missing)),
+    }
+}
+
+fn only_port(ports: &BTreeMap<PortName, Port>) -> Option<Port> {
+    if ports.len() == 1 { ports.values().next().copied() } else { None }
+}
+
+fn named_ports(value: &Value) -> Result<BTreeMap<PortName, Port>, Invalid> {
+    let object = value.as_object().ok_or(Reason::Type { expected: "an object of port numbers" })?;
+    if object.len() > limits::NAMED_PORTS {
+        return Err(Reason::TooMany { max: limits::NAMED_PORTS }.into());
+    }
+    let pair = |(name, port): (&String, &Value)| {
+        let at = |reason| Invalid::at(name, reason);
+        Ok((PortName::parse(name).map_err(at)?, Port::from_json(port).map_err(at)?))
+    };
+    object.iter().map(pair).collect()
+}
+
+fn protocol(value: &Value) -> Result<Protocol, Reason> {
+    read::choice(value, &["tcp", "udp"], &[Protocol::Tcp, Protocol::Udp])
+}
+
+/// A URI scheme (RFC 3986 §3.1), in lower case.
+fn scheme(value: &Value) -> Result<SmolStr, Reason> {
+    let text = read::string(value)?;
+    let inside = text.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
+    let begins = text.starts_with(|first: char| first.is_ascii_alphabetic());
+    if !inside || !begins || !limits::SCHEME.contains(&text.len()) {
+        return Err(Reason::Scheme);
+    }
+    Ok(SmolStr::new(text.to_ascii_lowercase()))
+}
+
+fn version(value: &Value) -> Result<SmolStr, Reason> {
+    let text = read::string(value)?;
+    if !limits::VERSION.contains(&text.len()) {
+        return Err(Reason::Length { min: *limits::VERSION.start(), max: *limits::VERSION.end() });
+    }
+    if text.bytes().all(|octet| (0x20..=0x7e).contains(&octet)) {
+        Ok(SmolStr::new(text))
+    } else {
+        Err(Reason::Printable)
+    }
+}
+
+fn u16_from(value: &Value) -> Result<u16, Reason> {
+    read::integer(value, 0..=65_535).map(|number| number as u16)
+}
+
+fn tags(value: &Value) -> Result<Vec<Tag>, Invalid> {
+    let listed = read::list(value, limits::TAGS, |tag| Tag::parse(read::string(tag)?))?;
+    let mut tags: Vec<Tag> = Vec::with_capacity(listed.len());
+    for tag in listed {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    Ok(tags)
+}
+
+/// Statuses that only srvd gives are ignored, so that what was read can be written back.
+fn self_report(value: &Value) -> Result<SelfReport, Reason> {
+    read::string(value).map(|text| SelfReport::parse(text).unwrap_or_default())
+}
+
+fn lease_ttl(value: &Value) -> Result<LeaseTtl, Reason> {
+    if value.as_str() == Some("none") {
+        return Ok(LeaseTtl::Permanent);
+    }
+    read::span(value, limits::LEASE_TTL).map(LeaseTtl::For)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::net::Ipv4Addr;
+
+    const FROM: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
+
+    fn defaults() -> Defaults {
+        let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
+        Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() }
+    }
+
+    fn read(value: &Value) -> Result<Registration, Invalid> {
+        Registration::from_json(value, &defaults(), FROM)
+    }
+
+    #[test]
+    fn what_was_written_reads_back_equal() {
+        for body in [
+            json!({"address": "10.0.0.7", "port": 8080}),
+            json!({"address": "auto", "ports": {"http": 8080}}),
+            json!({"addresses": ["10.0.0.7", "2001:db8::7"], "port": 1, "ttl": "none", "status": "starting"}),
+            json!({"address": "db.example", "port": 65535, "ports": {"http": 8080, "metrics": 9100}, "protocol": "udp",
+                   "scheme": "HTTPS", "version": "2.1.0", "weight": 0, "priority": 65535, "tags": ["v2", "Canary", "v2"],
+                   "metadata": {"team": "shop", "n": [1, true]}, "deregister_after": "1m", "slow_start": "60s",
+                   "checks": [{"kind": "http"}, {"kind": "tcp", "port": 9}]}),
+        ] {
+            let first = read(&body).unwrap();
+            let written = Value::Object(first.to_json());
+            assert_eq!(read(&written).unwrap(), first, "{body}");
+        }
+        let only = read(&json!({"address": "auto", "ports": {"http": 8080}})).unwrap();
+        assert_eq!((only.port.number(), only.address.ips()), (8080, [FROM].as_slice()));
+    }
+
+    #[test]
+    fn every_member_is_checked() {
+        let base = || json!({"address": "10.0.0.7", "port": 8080});
+        for (member, value, field) in [
+            ("host", json!("10.0.0.7"), "host"),
+            ("address", json!("0.0.0.0"), "address"),
+            ("address", json!(null), "address"),
+            ("addresses", json!(["10.0.0.1"]), "addresses"),
+            ("port", json!(0), "port"),
+            ("port", json!(65536), "port"),
+            ("port", json!("80"), "port"),
+            ("ports", json!({"http_x": 1}), "ports.http_x"),
+            ("ports", json!({"http": 0}), "ports.http"),
+            ("ports", json!((0..17).map(|n| (format!("p{n}"), json!(1))).collect::<Map<_, _>>()), "ports"),
+            ("protocol", json!("sctp"), "protocol"),
+            ("scheme", json!("1http"), "scheme"),
+            ("version", json!("é"), "version"),
+            ("version", json!(""), "version"),
+            ("weight", json!(65536), "weight"),
+            ("weight", json!(-1), "weight"),
+            ("weight", json!(1.5), "weight"),
+            ("priority", json!(70000), "priority"),
+            ("tags", json!("v2"), "tags"),
+            ("tags", json!([""]), "tags[0]"),
+            ("tags", json!(vec!["x"; 65]), "tags"),
+            ("metadata", json!({"a=": 1}), "metadata.a="),
+            ("status", json!(5), "status"),
+            ("ttl", json!("500ms"), "ttl"),
+            ("ttl", json!("25h"), "ttl"),
+            ("ttl", json!(30), "ttl"),
+            ("deregister_after", json!("30s"), "deregister_after"),
+            ("deregister_after", json!("31d"), "deregister_after"),
+            ("slow_start", json!("x"), "slow_start"),
+            ("checks", json!([{"kind": "tcp"}, {"kind": "http", "timeout": "0s"}]), "checks[1].timeout"),
+            ("checks", json!([{"kind": "tcp", "intervall": "1s"}]), "checks[0].intervall"),
+            ("checks", json!(vec![json!({"kind": "tcp"}); 9]), "checks"),
+        ] {
+            let mut body = base();
+            body[member] = value.clone();
+            assert_eq!(read(&body).map_err(|fault| fault.field), Err(field.to_owned()), "{member}: {value}");
+        }
+        for missing in ["address", "port"] {
+            let mut body = base();
+            body.as_object_mut().unwrap().remove(missing);
+            assert_eq!(read(&body).unwrap_err(), Invalid::at(missing, Reason::Missing));
+        }
+        assert_eq!(read(&json!([1])).unwrap_err().field, "");
+    }
+
+    #[test]
+    fn members_of_replies_and_foreign_statuses_are_ignored() {
+        let body = json!({"address": "10.0.0.7", "port": 8080, "service": "web", "id": "a", "status": "lapsed", "revision": 7,
+                          "endpoint": "x", "expires_at": "x", "effective_weight": 4});
+        assert_eq!(read(&body).unwrap().status, SelfReport::Healthy);
+    }
+
+    #[test]
+    fn txt_holds_version_once_and_metadata() {
+        let body = json!({"address": "10.0.0.7", "port": 1, "version": "2", "metadata": {"Version": "1", "a": [1, 2]}});
+        assert_eq!(read(&body).unwrap().txt_strings(), ["version=2", "a=1,2"]);
+    }
+
+    #[test]
+    fn longest_name_counts_every_form() {
+        let service = ServiceName::parse("web").unwrap();
+        let apex = 11; // svc.local.
+        for (extra, octets) in [
+            (json!({}), "\x01a\x04_web\x04_tcp".len() + apex),
+            (json!({"ports": {"metrics": 1}}), "\x08_metrics\x04_tcp\x03web".len() + apex),
+            (json!({"tags": ["canary", "not a label"]}), "\x07_canary\x04_sub\x04_web\x04_tcp".len() + apex),
+            (
+                json!({"tags": ["canary"], "ports": {"metrics": 1}}),
+                "\x08_metrics\x04_tcp\x06canary\x03web".len() + apex,
+            ),
+        ] {
+            let mut body = json!({"address": "10.0.0.7", "port": 8080});
+            body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            assert_eq!(read(&body).unwrap().longest_name(&service, 1, apex), octets, "{body}");
+        }
+    }
+}
