@@ -22,3 +22,31 @@ pub enum Outcome {
     /// The answer is not known at the moment.
     ServFail,
 }
+
+impl Outcome {
+    /// The same outcome at the end of a chain of aliases.
+    pub fn behind(self, mut chain: Vec<RrSet>) -> Self {
+        if chain.is_empty() {
+            return self;
+        }
+        match self {
+            Self::Answer { answer, additional } => {
+                chain.extend(answer);
+                Self::Answer { answer: chain, additional }
+            }
+            Self::NoData { aliases, soa } => {
+                chain.extend(aliases);
+                Self::NoData { aliases: chain, soa }
+            }
+            Self::NxDomain { aliases, soa } => {
+                chain.extend(aliases);
+                Self::NxDomain { aliases: chain, soa }
+            }
+            Self::Referral { aliases, ns, glue } => {
+                chain.extend(aliases);
+                Self::Referral { aliases: chain, ns, glue }
+            }
+            Self::Refused | Self::ServFail => self,
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Condition, InstanceId, Pulse, Registration, Revision, ServiceName, Status};
+use super::{Condition, InstanceId, Pulse, Registration, Revision, ServiceName, Status, Weight};
 
 /// The name of an instance: its service, and its id there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,5 +37,10 @@ pub struct Instance {
 impl Instance {
     pub fn status(&self) -> Status {
         self.condition.status()
+    }
+
+    /// The weight that answers are ordered by, before scaling.
+    pub fn effective_weight(&self) -> Weight {
+        self.registration.weight
     }
 }

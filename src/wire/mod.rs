@@ -5,6 +5,8 @@
 
 mod name;
 pub mod record;
+mod writer;
 
-pub use name::{Labels, Name, NameError};
+pub use name::{Labels, MAX_LABEL, MAX_NAME, Name, NameError};
 pub use record::{Rdata, RecordType, RrSet};
+pub use writer::{MessageWriter, Opt, Section, flag};

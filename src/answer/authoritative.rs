@@ -1,0 +1,245 @@
+//! The authoritative look-up in a zone: RFC 1034 §4.3.2 as RFC 2308, 4592, 6672 and 8482 have it.
+//!
+//! [`locate`] walks from the apex down to a name and says what stops it: a zone cut, a DNAME, a wildcard, nothing. The
+//! rest turns that into an [`Outcome`], following aliases while they stay in the zone. Cuts and DNAMEs stop the walk
+//! before anything below them is seen, so occluded data never answers.
+//!
+//! The zone may be one half of a name space whose other half is live: [`Context`] says which further names exist and
+//! whose SOA negative answers carry. Aliases that end on such a name end here as NODATA; [`alias_end`] names it.
+
+use foldhash::{HashSet, HashSetExt};
+
+use super::Outcome;
+use crate::wire::record::Soa;
+use crate::wire::{Name, RecordType, RrSet};
+use crate::zone::{Node, Zone};
+
+/// How many aliases a look-up follows before it answers with those it has (RFC 1034 §3.6.2 wants loops to end).
+pub const MAX_ALIASES: usize = 16;
+
+/// A zone, and what must be known beyond it.
+pub struct Context<'a> {
+    pub zone: &'a Zone,
+    /// The SOA RRset of the zone, with its own TTL.
+    pub soa: &'a RrSet,
+    /// Whether a name, or one below it, exists outside of the zone's static data. Asked only of names in the zone.
+    pub exists: &'a dyn Fn(&Name) -> bool,
+}
+
+impl<'a> Context<'a> {
+    /// A zone that stands alone; `None` when it has no SOA.
+    pub fn of(zone: &'a Zone) -> Option<Self> {
+        Some(Self { zone, soa: zone.soa()?, exists: &|_| false })
+    }
+}
+
+/// Where the walk down to a name ends.
+enum Place<'a> {
+    /// At a node, that of the name itself or of a wildcard that stands for it.
+    Node(&'a Node),
+    /// At a name that exists, but not in the static data.
+    Elsewhere,
+    /// At or below a zone cut: the NS RRset there.
+    Cut(&'a RrSet),
+    /// Below a DNAME.
+    Dname(&'a RrSet),
+    /// Nowhere: neither the name nor a wildcard for it exists.
+    Nothing,
+}
+
+/// What one name gives.
+enum Step {
+    /// An alias: the records to put in the answer, and where they lead. Without that the answer ends with them.
+    Alias(Vec<RrSet>, Name),
+    /// A DNAME whose substitution makes no name (RFC 6672 §2.2).
+    TooLong,
+    Found(RrSet),
+    NoData,
+    NxDomain,
+    Referral(RrSet),
+}
+
+/// Answers one question from the zone. A name outside of it is refused.
+pub fn resolve(context: &Context<'_>, qname: &Name, qtype: RecordType) -> Outcome {
+    if !qname.is_at_or_below(context.zone.apex()) {
+        return Outcome::Refused;
+    }
+    let mut aliases = Vec::new();
+    let mut seen = vec![qname.clone()];
+    loop {
+        let name = &seen[seen.len() - 1];
+        match step(context, name, qtype) {
+            Step::Alias(records, next) => {
+                aliases.extend(records);
+                let ends = !next.is_at_or_below(context.zone.apex()) || seen.contains(&next);
+                if ends || seen.len() >= MAX_ALIASES {
+                    return finish(Outcome::Answer { answer: aliases, additional: Vec::new() }, qname);
+                }
+                seen.push(next);
+            }
+            end => return finish(outcome(context, aliases, end), qname),
+        }
+    }
+}
+
+/// The name that a chain of aliases leads to.
+pub fn alias_end(aliases: &[RrSet]) -> Option<Name> {
+    let last = aliases.last().filter(|rrset| rrset.rtype == RecordType::CNAME)?;
+    Name::from_wire(last.rdata.first()?).ok()
+}
+
+fn outcome(context: &Context<'_>, aliases: Vec<RrSet>, end: Step) -> Outcome {
+    match end {
+        Step::Found(rrset) => {
+            let additional = addresses(context, rrset.targets());
+            let mut answer = aliases;
+            answer.push(rrset);
+            Outcome::Answer { answer, additional }
+        }
+        Step::NoData => Outcome::NoData { aliases, soa: negative_soa(context.soa) },
+        Step::NxDomain => Outcome::NxDomain { aliases, soa: negative_soa(context.soa) },
+        Step::Referral(ns) => {
+            let glue = glue(context, &ns);
+            Outcome::Referral { aliases, ns, glue }
+        }
+        // RFC 6672 §3.2 wants YXDOMAIN, which no outcome says; the caller gets an error either way
+        Step::TooLong | Step::Alias(..) => Outcome::ServFail,
+    }
+}
+
+/// RFC 1034 §4.3.2 step 3, for one name.
+fn step(context: &Context<'_>, name: &Name, qtype: RecordType) -> Step {
+    match locate(context, name, qtype) {
+        Place::Node(node) => at_node(node, name, qtype),
+        Place::Elsewhere => Step::NoData,
+        Place::Cut(ns) => Step::Referral(ns.clone()),
+        Place::Dname(dname) => substitute(dname, name),
+        Place::Nothing => Step::NxDomain,
+    }
+}
+
+/// Walks down from the apex, label by label. Names are tails of one lower-cased wire form.
+fn locate<'a>(context: &Context<'a>, name: &Name, qtype: RecordType) -> Place<'a> {
+    let wire = name.to_lowercase();
+    let tails = tails(wire.wire(), context.zone.apex());
+    let mut encloser = None;
+    for (depth, tail) in tails.iter().rev().enumerate() {
+        let (at_apex, at_name) = (depth == 0, tail.len() == wire.wire().len());
+        let Some(node) = context.zone.node_at(tail) else {
+            if !Name::from_wire(tail).is_ok_and(|name| (context.exists)(&name)) {
+                return encloser.and_then(|tail| wildcard(context.zone, tail)).map_or(Place::Nothing, Place::Node);
+            }
+            if at_name {
+                return Place::Elsewhere;
+            }
+            encloser = Some(*tail);
+            continue;
+        };
+        let ns = node.rrset(RecordType::NS).filter(|_| !(at_apex || (at_name && qtype == RecordType::DS)));
+        match (ns, node.rrset(RecordType::DNAME)) {
+            (Some(ns), _) => return Place::Cut(ns),
+            (None, Some(dname)) if !at_name => return Place::Dname(dname),
+            _ if at_name => return Place::Node(node),
+            _ => encloser = Some(*tail),
+        }
+    }
+    Place::Nothing
+}
+
+/// The name and the names above it up to the apex, as tails of its wire form.
+fn tails<'w>(wire: &'w [u8], apex: &Name) -> Vec<&'w [u8]> {
+    let mut tails = vec![wire];
+    let mut tail = wire;
+    while tail.len() > apex.wire().len() {
+        tail = &tail[usize::from(tail[0]) + 1..];
+        tails.push(tail);
+    }
+    tails
+}
+
+/// The wildcard right below the closest encloser (RFC 4592 §3.3.1).
+fn wildcard<'a>(zone: &'a Zone, encloser: &[u8]) -> Option<&'a Node> {
+    zone.node_at(&[b"\x01*", encloser].concat())
+}
+
+/// The records of one node, under the name that was asked for.
+fn at_node(node: &Node, name: &Name, qtype: RecordType) -> Step {
+    let found = match qtype {
+        // RFC 8482 §4.1: one RRset of those there are, always the same
+        RecordType::ANY => node.rrsets().first(),
+        _ => node.rrset(qtype),
+    };
+    if let Some(rrset) = found {
+        return Step::Found(owned_by(rrset, name));
+    }
+    let Some(cname) = node.rrset(RecordType::CNAME) else { return Step::NoData };
+    match cname.rdata.first().map(|rdata| Name::from_wire(rdata)) {
+        Some(Ok(target)) => Step::Alias(vec![owned_by(cname, name)], target),
+        _ => Step::NoData,
+    }
+}
+
+/// The DNAME and the CNAME that it makes for a name below it (RFC 6672 §3.1).
+fn substitute(dname: &RrSet, name: &Name) -> Step {
+    let target = dname.rdata.first().and_then(|rdata| Name::from_wire(rdata).ok());
+    let (Some(front), Some(target)) = (name.strip(&dname.owner), target) else { return Step::NoData };
+    let Ok(next) = Name::from_labels(front.into_iter().chain(target.labels())) else { return Step::TooLong };
+    let rdata = vec![next.wire().into()];
+    let cname = RrSet { owner: name.clone(), rtype: RecordType::CNAME, ttl: dname.ttl, rdata };
+    Step::Alias(vec![dname.clone(), cname], next)
+}
+
+fn owned_by(rrset: &RrSet, owner: &Name) -> RrSet {
+    RrSet { owner: owner.clone(), ..rrset.clone() }
+}
+
+/// The SOA as negative answers carry it: its TTL is how long they hold (RFC 2308 §3).
+fn negative_soa(soa: &RrSet) -> RrSet {
+    let minimum = soa.rdata.first().and_then(|rdata| Soa::minimum_of(rdata));
+    RrSet { ttl: soa.ttl.min(minimum.unwrap_or(soa.ttl)), ..soa.clone() }
+}
+
+/// The addresses that the zone has for host names, each host once. What is below a cut is glue, and served as such.
+fn addresses(context: &Context<'_>, hosts: impl Iterator<Item = Name>) -> Vec<RrSet> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for host in hosts {
+        if !host.is_at_or_below(context.zone.apex()) || !seen.insert(host.clone()) {
+            continue;
+        }
+        let node = match locate(context, &host, RecordType::A) {
+            Place::Node(node) => Some(node),
+            Place::Cut(_) => context.zone.node(&host),
+            Place::Elsewhere | Place::Dname(_) | Place::Nothing => None,
+        };
+        let sets = [RecordType::A, RecordType::AAAA].into_iter().filter_map(|rtype| node?.rrset(rtype));
+        found.extend(sets.map(|rrset| owned_by(rrset, &host)));
+    }
+    found
+}
+
+/// Addresses for the name servers of a delegation: first of those inside the delegated name, which nobody can find
+/// without (RFC 9471 §2.1), then of others that the zone knows.
+fn glue(context: &Context<'_>, ns: &RrSet) -> Vec<RrSet> {
+    let (inside, outside): (Vec<Name>, Vec<Name>) = ns.targets().partition(|host| host.is_at_or_below(&ns.owner));
+    addresses(context, inside.into_iter().chain(outside))
+}
+
+/// Lends the question's case to every owner name that equals it, so that a pointer to the question can stand for them.
+fn finish(mut outcome: Outcome, qname: &Name) -> Outcome {
+    let sets: Vec<&mut RrSet> = match &mut outcome {
+        Outcome::Answer { answer, additional } => answer.iter_mut().chain(additional).collect(),
+        Outcome::NoData { aliases, soa } | Outcome::NxDomain { aliases, soa } => {
+            aliases.iter_mut().chain([soa]).collect()
+        }
+        Outcome::Referral { aliases, ns, glue } => aliases.iter_mut().chain([ns]).chain(glue).collect(),
+        Outcome::Refused | Outcome::ServFail => Vec::new(),
+    };
+    for rrset in sets.into_iter().filter(|rrset| rrset.owner == *qname) {
+        rrset.owner = qname.clone();
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests;

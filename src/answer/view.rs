@@ -1,0 +1,101 @@
+//! A service as readers see it: all of its instances at one revision, and which of them DNS serves.
+//!
+//! A view never changes. The engine makes a new one when something about the service does, at a cost that depends on
+//! that service alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use crate::model::{Instance, PortName, Protocol, Revision, ServiceName, Status, Tag};
+
+/// One service at one revision.
+#[derive(Debug)]
+pub struct ServiceView {
+    name: ServiceName,
+    revision: Revision,
+    /// In the order of their ids.
+    instances: Box<[Arc<Instance>]>,
+    /// Which instances carry each tag that is a label.
+    tags: BTreeMap<SmolStr, Box<[u32]>>,
+    protocols: BTreeSet<&'static str>,
+}
+
+impl ServiceView {
+    /// A view of `instances`, which come in the order of their ids.
+    pub fn new(name: ServiceName, revision: Revision, instances: impl Iterator<Item = Arc<Instance>>) -> Self {
+        let instances: Box<[_]> = instances.collect();
+        let mut tags: BTreeMap<SmolStr, Vec<u32>> = BTreeMap::new();
+        let mut protocols = BTreeSet::new();
+        for (at, instance) in instances.iter().enumerate() {
+            protocols.insert(instance.registration.protocol.as_str());
+            for tag in instance.registration.tags.iter().filter_map(Tag::label) {
+                let carriers = tags.entry(tag).or_default();
+                // Two tags of one instance may be one label.
+                if carriers.last() != Some(&(at as u32)) {
+                    carriers.push(at as u32);
+                }
+            }
+        }
+        let tags = tags.into_iter().map(|(tag, carriers)| (tag, carriers.into())).collect();
+        Self { name, revision, instances, tags, protocols }
+    }
+
+    pub fn name(&self) -> &ServiceName {
+        &self.name
+    }
+
+    /// The revision of the last change of this service.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// All instances, whatever their status, in the order of their ids.
+    pub fn instances(&self) -> &[Arc<Instance>] {
+        &self.instances
+    }
+
+    pub fn instance(&self, id: &str) -> Option<&Arc<Instance>> {
+        let found = self.instances.binary_search_by(|instance| instance.key.id.as_str().cmp(id));
+        found.ok().map(|at| &self.instances[at])
+    }
+
+    pub fn has_protocol(&self, protocol: Protocol) -> bool {
+        self.protocols.contains(protocol.as_str())
+    }
+
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.tags.contains_key(tag)
+    }
+
+    /// The instances that `filter` lets through, whatever their status.
+    pub fn select<'a>(&'a self, filter: &Filter<'a>) -> impl Iterator<Item = &'a Arc<Instance>> + use<'a> {
+        let filter = filter.clone();
+        let carriers = filter.tag.map(|tag| self.tags.get(tag).map_or(&[][..], |carriers| carriers));
+        let all = if carriers.is_none() { &self.instances[..] } else { &[] };
+        let tagged = carriers.unwrap_or_default().iter().map(|&at| &self.instances[at as usize]);
+        all.iter().chain(tagged).filter(move |instance| filter.admits(instance))
+    }
+}
+
+/// Whether DNS serves an instance.
+pub fn is_served(instance: &Instance) -> bool {
+    instance.status() == Status::Healthy
+}
+
+/// Which instances of a service a name stands for.
+#[derive(Debug, Clone, Default)]
+pub struct Filter<'a> {
+    pub tag: Option<&'a str>,
+    pub protocol: Option<Protocol>,
+    pub port: Option<&'a PortName>,
+}
+
+impl Filter<'_> {
+    fn admits(&self, instance: &Instance) -> bool {
+        let registration = &instance.registration;
+        self.protocol.is_none_or(|protocol| registration.protocol == protocol)
+            && self.port.is_none_or(|port| registration.ports.contains_key(port))
+    }
+}

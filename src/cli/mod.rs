@@ -1,0 +1,137 @@
+//! The command line: what `srvd` takes, and the commands that talk to a running server.
+//!
+//! Everything here is read by clap into plain values. `serve` and `check` are only described ([`ConfigArgs`]); whoever
+//! composes the server acts on them. A client command is one HTTP call: it says what to ask and how the answer looks to
+//! people (the trait `Ask`); the rest, from the connection to the exit code, is common to all of them.
+
+mod ask;
+mod check_flag;
+mod client;
+mod connection;
+mod deregister;
+mod exit;
+mod heartbeat;
+mod instances;
+mod pair;
+mod problem;
+mod register;
+mod registration;
+mod services;
+mod show;
+mod table;
+mod target;
+
+#[cfg(test)]
+mod responder;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use connection::{Connection, Output, ServerUrl};
+pub use deregister::DeregisterArgs;
+pub use exit::Exit;
+pub use heartbeat::HeartbeatArgs;
+pub use instances::InstancesArgs;
+pub use register::RegisterArgs;
+pub use services::ServicesArgs;
+
+/// An authoritative DNS server that answers from a live service registry.
+#[derive(Debug, Parser)]
+#[command(name = "srvd", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands, by who carries them out.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ConfigArgs),
+    /// Check the configuration and the zone files, and start nothing
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(ConfigArgs),
+    /// A command that asks a running server; see [`run_client`].
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+/// Where the configuration of `serve` and `check` comes from, as it was typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ConfigArgs {
+    /// Configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Addresses to answer DNS on, joined by commas
+    #[arg(long, value_name = "ADDR,...")]
+    pub dns: Option<String>,
+    /// Addresses to answer HTTP on, joined by commas
+    #[arg(long, value_name = "ADDR,...")]
+    pub http: Option<String>,
+    /// Directory of the durable state
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Set one configuration key; may be repeated
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// The commands that are one call to a running server.
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Register an instance, or replace its registration
+    Register(Box<RegisterArgs>),
+    /// Remove an instance
+    Deregister(DeregisterArgs),
+    /// Renew the lease of an instance
+    Heartbeat(HeartbeatArgs),
+    /// List the services
+    Services(ServicesArgs),
+    /// List the instances of a service
+    Instances(InstancesArgs),
+}
+
+impl ClientCommand {
+    fn ask(&self) -> &dyn ask::Ask {
+        match self {
+            Self::Register(args) => args.as_ref(),
+            Self::Deregister(args) => args,
+            Self::Heartbeat(args) => args,
+            Self::Services(args) => args,
+            Self::Instances(args) => args,
+        }
+    }
+}
+
+/// Carries out `command` on the standard streams. The exit code is that of [`Exit`]; what went wrong is on standard
+/// error by then.
+pub fn run_client(command: &ClientCommand) -> ExitCode {
+    let mut streams = ask::Streams {
+        input: &mut std::io::stdin(),
+        output: &mut std::io::stdout(),
+        errors: &mut std::io::stderr(),
+        screen: table::Screen::of_standard_output(),
+    };
+    ask::run(command.ask(), &mut streams).into()
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 refused or not found, 2 usage, 3 server not reachable.";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  srvd serve
+  srvd serve --config /etc/srvd/config.toml
+  srvd serve --dns 127.0.0.1:5300,[::1]:5300 --data /var/lib/srvd
+  srvd serve --set dns.zone=svc.example.net --set leases.ttl=1m";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  srvd check --config /etc/srvd/config.toml
+  srvd check --config config.toml --set dns.zone=svc.example.net";

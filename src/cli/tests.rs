@@ -1,0 +1,247 @@
+//! The command line as a person types it: what parses, what is sent, what is printed, which exit code.
+
+use std::io::Write;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use super::ask::{Streams, run};
+use super::responder::{Responder, held_port};
+use super::table::Screen;
+use super::*;
+
+/// The arguments of `srvd register web` with `options`.
+pub(super) fn parse_register(options: &[&str]) -> RegisterArgs {
+    let command = ["srvd", "register", "web"].iter().chain(options);
+    match Cli::try_parse_from(command).unwrap().command {
+        Command::Client(ClientCommand::Register(args)) => *args,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What came of a command.
+struct Outcome {
+    exit: Exit,
+    output: String,
+    errors: String,
+}
+
+/// Runs the client command `line` against `server`.
+fn srvd(server: &ServerUrl, line: &[&str], mut input: &[u8]) -> Outcome {
+    let server = server.to_string();
+    let words = ["srvd"].iter().chain(line).copied().chain(["--server", &server]);
+    let Command::Client(command) = Cli::try_parse_from(words).unwrap().command else { panic!("{line:?}") };
+    let (mut output, mut errors) = (Vec::new(), Vec::new());
+    let mut streams = Streams { input: &mut input, output: &mut output, errors: &mut errors, screen: Screen::PLAIN };
+    let exit = run(command.ask(), &mut streams);
+    let [output, errors] = [output, errors].map(|text| String::from_utf8(text).unwrap());
+    Outcome { exit, output, errors }
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_shows_examples() {
+    for command in Cli::command().get_subcommands_mut() {
+        let help = command.render_long_help().to_string();
+        let example = format!("Examples:\n  srvd {}", command.get_name());
+        assert!(help.contains(&example), "{help}");
+    }
+}
+
+#[test]
+fn examples_parse() {
+    let mut parsed = 0;
+    for command in Cli::command().get_subcommands() {
+        let text = command.get_after_help().unwrap().to_string();
+        assert!(text.lines().all(|line| line.len() <= 80), "{text} would be wrapped");
+        for line in text.replace("\\\n", "").lines().skip(1) {
+            let words = line.trim().split('\'').enumerate().flat_map(|(at, part)| match at % 2 {
+                0 => part.split_whitespace().collect(),
+                _ => vec![part],
+            });
+            Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+            parsed += 1;
+        }
+    }
+    assert!(parsed >= 15, "{parsed}");
+}
+
+#[test]
+fn configuration_is_taken_as_typed() {
+    let line = "srvd serve --config c.toml --dns 127.0.0.1:53,[::1]:53 --http :80 --data d --set a.b=1 --set c.d=x=y";
+    let Command::Serve(args) = Cli::try_parse_from(line.split(' ')).unwrap().command else { panic!() };
+    let wanted = ConfigArgs {
+        config: Some("c.toml".into()),
+        dns: Some("127.0.0.1:53,[::1]:53".into()),
+        http: Some(":80".into()),
+        data: Some("d".into()),
+        set: vec!["a.b=1".into(), "c.d=x=y".into()],
+    };
+    assert_eq!(args, wanted);
+    let Command::Check(args) = Cli::try_parse_from(["srvd", "check"]).unwrap().command else { panic!() };
+    assert_eq!(args, ConfigArgs::default());
+}
+
+#[test]
+fn lines_that_are_refused_as_usage() {
+    use ErrorKind::*;
+    for (line, kind) in [
+        ("srvd", DisplayHelpOnMissingArgumentOrSubcommand),
+        ("srvd nonsense", InvalidSubcommand),
+        ("srvd serve extra", UnknownArgument),
+        ("srvd serve --output json", UnknownArgument),
+        ("srvd register", MissingRequiredArgument),
+        ("srvd register web --port x", ValueValidation),
+        ("srvd register web --ports 80", ValueValidation),
+        ("srvd register web --meta team", ValueValidation),
+        ("srvd register web --check nonsense", ValueValidation),
+        ("srvd register web --id=", InvalidValue),
+        ("srvd deregister web", MissingRequiredArgument),
+        ("srvd heartbeat web a --status lapsed", InvalidValue),
+        ("srvd instances web --status well", InvalidValue),
+        ("srvd instances web --meta team", ValueValidation),
+        ("srvd services --limit x", ValueValidation),
+        ("srvd services --output yaml", InvalidValue),
+        ("srvd services --server https://localhost:8053", ValueValidation),
+        ("srvd services --server localhost:8053", ValueValidation),
+    ] {
+        let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
+        assert_eq!((error.kind(), error.exit_code()), (kind, 2), "{line}");
+    }
+}
+
+#[test]
+fn what_is_sent() {
+    for (line, sent, body) in [
+        ("register web", "POST /v1/services/web/instances ", "{}"),
+        ("register web --id a/b --port 1", "PUT /v1/services/web/instances/a%2Fb ", r#"{"port":1}"#),
+        ("deregister web a", "DELETE /v1/services/web/instances/a ", ""),
+        ("heartbeat web a", "PUT /v1/services/web/instances/a/heartbeat ", ""),
+        (
+            "heartbeat web a --status draining --message bye",
+            "PUT /v1/services/web/instances/a/heartbeat ",
+            r#"{"message":"bye","status":"draining"}"#,
+        ),
+        ("services", "GET /v1/services ", ""),
+        ("services --tag t --prefix p --limit 5 --after n", "GET /v1/services?tag=t&prefix=p&limit=5&after=n ", ""),
+        ("instances web", "GET /v1/services/web ", ""),
+        (
+            "instances web --status healthy --tag a --tag b --version 1 --meta k=v",
+            "GET /v1/services/web?status=healthy&tag=a&tag=b&version=1&meta.k=v ",
+            "",
+        ),
+    ] {
+        let responder = Responder::json("200 OK", "{}");
+        let words: Vec<_> = line.split(' ').collect();
+        let outcome = srvd(&responder.url(), &words, b"");
+        assert_eq!((outcome.exit, outcome.errors.as_str()), (Exit::Done, ""), "{line}");
+        let request = responder.request();
+        assert!(request.starts_with(sent), "{line}: {request}");
+        assert_eq!(request.split_once("\r\n\r\n").unwrap().1, body, "{line}");
+    }
+}
+
+#[test]
+fn what_is_printed() {
+    let instance = r#"{"service":"web","id":"a","status":"healthy","port":80}"#;
+    for (line, reply, table) in [
+        ("register web --id a", instance, "instance  web/a\nstatus    healthy\nport      80\n"),
+        ("deregister web a", "", "deregistered web/a\n"),
+        ("heartbeat web a", "", "renewed web/a\n"),
+        ("services", r#"{"services":[{"service":"web","health":"down"}]}"#, "SERVICE  HEALTH\nweb      down\n"),
+        ("instances web", r#"{"instances":[{"id":"a","status":"healthy"}]}"#, "INSTANCE  STATUS\na         healthy\n"),
+    ] {
+        let mut words: Vec<_> = line.split(' ').collect();
+        let outcome = srvd(&Responder::json("200 OK", reply).url(), &words, b"");
+        assert_eq!((outcome.exit, outcome.output.as_str()), (Exit::Done, table), "{line}");
+        words.extend(["--output", "json"]);
+        let outcome = srvd(&Responder::json("200 OK", reply).url(), &words, b"");
+        let json = if reply.is_empty() { String::new() } else { format!("{reply}\n") };
+        assert_eq!((outcome.exit, outcome.output), (Exit::Done, json), "{line}");
+    }
+}
+
+#[test]
+fn a_registration_from_a_file() {
+    let registration = br#"{"service":"other","id":"f","port":80,"weight":5}"#;
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(registration).unwrap();
+    for (path, input) in [("-", &registration[..]), (file.path().to_str().unwrap(), b"")] {
+        let responder = Responder::json("201 Created", "{}");
+        let line = ["register", "web", "--file", path, "--weight", "0", "--if-absent"];
+        assert_eq!(srvd(&responder.url(), &line, input).exit, Exit::Done);
+        let request = responder.request();
+        assert!(request.starts_with("PUT /v1/services/web/instances/f "), "{request}");
+        assert!(
+            request.contains("if-none-match: *\r\n") && request.ends_with(r#"{"port":80,"weight":0}"#),
+            "{request}"
+        );
+    }
+}
+
+#[test]
+fn refused() {
+    for (line, status, body, errors) in [
+        (
+            "register web --id a --weight 70000",
+            "422 Unprocessable Content",
+            r#"{"title":"t","detail":"must be 0 to 65535","field":"weight"}"#,
+            "srvd: web/a: weight: must be 0 to 65535\n",
+        ),
+        ("register web", "409 Conflict", r#"{"detail":"is a tag"}"#, "srvd: web: is a tag\n"),
+        ("heartbeat web a", "404 Not Found", r#"{"detail":"not registered"}"#, "srvd: web/a: not registered\n"),
+        ("instances web", "404 Not Found", r#"{"title":"Not Found"}"#, "srvd: web: Not Found\n"),
+        ("services", "502 Bad Gateway", "<html>", "srvd: the server answered 502 Bad Gateway without saying why\n"),
+        ("services", "301 Moved", "", "srvd: the server answered 301 Moved Permanently without saying why\n"),
+    ] {
+        for form in ["table", "json"] {
+            let mut words: Vec<_> = line.split(' ').collect();
+            words.extend(["--output", form]);
+            let outcome = srvd(&Responder::json(status, body).url(), &words, b"");
+            assert_eq!(outcome.exit, Exit::Refused, "{line}");
+            assert_eq!((outcome.output.as_str(), outcome.errors.as_str()), ("", errors), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_not_srvd() {
+    let responder = Responder::json("200 OK", "<html>");
+    let url = responder.url();
+    let outcome = srvd(&url, &["services"], b"");
+    assert_eq!(outcome.exit, Exit::Refused);
+    assert_eq!(outcome.errors, format!("srvd: {url} answered 200, but not in JSON; is it a srvd server?\n"));
+}
+
+#[test]
+fn unreachable() {
+    let (url, _held) = held_port();
+    let outcome = srvd(&url, &["services"], b"");
+    assert_eq!((outcome.exit, outcome.output.as_str()), (Exit::Unreachable, ""));
+    assert!(outcome.errors.starts_with(&format!("srvd: cannot reach {url}: ")), "{}", outcome.errors);
+}
+
+#[test]
+fn usage_that_only_the_content_shows() {
+    let (url, _held) = held_port();
+    let large = " ".repeat((1 << 20) + 1);
+    for (line, input, errors) in [
+        ("register web --file /nonexistent/a", "", "srvd: --file /nonexistent/a: No such file"),
+        ("register web --file -", "[]", "srvd: --file -: not a JSON object: "),
+        ("register web --file -", "{", "srvd: --file -: not a JSON object: "),
+        ("register web --file -", &large, "srvd: --file -: more than 1048576 octets"),
+        ("register web --if-absent", "", "srvd: --if-absent: "),
+        ("register web --meta a=1 --meta a=2", "", "srvd: --meta: \"a\" is given twice\n"),
+    ] {
+        let words: Vec<_> = line.split(' ').collect();
+        let outcome = srvd(&url, &words, input.as_bytes());
+        assert_eq!(outcome.exit, Exit::Usage, "{line}");
+        assert!(outcome.errors.starts_with(errors), "{line}: {}", outcome.errors);
+    }
+    let long = "a".repeat(1 << 17);
+    assert_eq!(srvd(&url, &["services", "--tag", &long], b"").exit, Exit::Usage);
+}

@@ -1,0 +1,159 @@
+//! The engine: the one order in which changes happen, and the place where they become true.
+//!
+//! A task of its own owns the registry and the store. Everybody else holds an [`Engine`] handle: reads go to the
+//! published [`Index`] and never wait; changes are sent to the task. A client's write is answered once it is durable and
+//! published. What srvd notices by itself (verdicts, lapses, what heartbeats report) is published at once and written
+//! soon after, so that a store that fails never keeps a dead instance in DNS.
+
+mod clock;
+mod index;
+mod run;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+pub use clock::Clock;
+pub use index::Index;
+pub use run::Runner;
+pub use store::{Batch, Loaded, Store, StoreError, Write};
+
+use crate::answer::Live;
+use crate::model::pulse::Words;
+use crate::model::{CheckSpec, Instance, Key, Pulse, Renewal, Revision, SelfReport, Verdict};
+use crate::registry::{Command, Done, Event, Refusal, Report, Rules};
+
+/// An error with its causes on one line.
+fn describe(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Commands that may wait for the engine; beyond that, senders wait.
+const QUEUE: usize = 4096;
+/// Events that a slow subscriber may fall behind before it has to start over.
+const EVENTS: usize = 8192;
+
+/// A handle to the engine; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    index: Arc<Index>,
+    clock: Clock,
+    writes: mpsc::Sender<Request>,
+    notes: mpsc::Sender<Request>,
+    events: broadcast::Sender<Arc<Event>>,
+}
+
+/// A command on its way to the engine, with where the result goes if anyone waits for it.
+#[derive(Debug)]
+struct Request {
+    command: Command,
+    reply: Option<oneshot::Sender<Result<Done, WriteError>>>,
+}
+
+/// Why a change did not happen.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store did not take it; nothing has changed.
+    #[error("the change could not be made durable: {0}")]
+    NotDurable(Arc<str>),
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+/// What a heartbeat says beside being one.
+#[derive(Debug, Default)]
+pub struct Heartbeat {
+    pub report: Option<Report>,
+    pub message: Option<smol_str::SmolStr>,
+    pub load: Option<crate::model::Load>,
+}
+
+impl Engine {
+    /// An engine over `store`, not yet running: [`Runner::load`] reads the state, [`Runner::run`] does the work.
+    pub fn new<S: Store>(store: S, rules: Rules, clock: Clock) -> (Self, Runner<S>) {
+        let (writes, write_queue) = mpsc::channel(QUEUE);
+        let (notes, note_queue) = mpsc::channel(QUEUE);
+        let engine = Self { index: Arc::default(), clock, writes, notes, events: broadcast::channel(EVENTS).0 };
+        let runner = Runner::new(&engine, store, rules, write_queue, note_queue);
+        (engine, runner)
+    }
+
+    pub fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub fn revision(&self) -> Revision {
+        self.index.revision()
+    }
+
+    /// Every event from now on. A subscriber that falls too far behind is told so, and starts over from the index.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.events.subscribe()
+    }
+
+    /// Carries out a client's change; returns when it is durable and published.
+    ///
+    /// # Errors
+    /// When it was refused or could not be made durable. Nothing has changed then.
+    pub async fn write(&self, command: Command) -> Result<Done, WriteError> {
+        Self::send(&self.writes, command).await
+    }
+
+    /// Renews a lease and takes in what the instance says of itself. One that changes nothing stores a deadline and
+    /// does not reach the engine's task.
+    pub async fn heartbeat(&self, key: Key, heartbeat: Heartbeat) -> Result<(), WriteError> {
+        let instance = self.index.instance(&key).ok_or_else(|| Refusal::Unknown(key.clone()))?;
+        let report = heartbeat.report.filter(|report| changes(&instance, *report));
+        if heartbeat.message.is_some() || heartbeat.load.is_some() {
+            instance.pulse.words(|words| {
+                let Words { message, load, .. } = words;
+                *message = heartbeat.message.or(message.take());
+                *load = heartbeat.load.or(load.take());
+            });
+        }
+        let renewal = instance.pulse.renew(self.clock.tick(), instance.registration.ttl);
+        if report.is_none() && renewal == Renewal::Renewed && !instance.condition.lapsed {
+            return Ok(());
+        }
+        // Leaving is promised to last; the rest is noted and written soon after.
+        let queue = if report == Some(Report::Draining) { &self.writes } else { &self.notes };
+        Self::send(queue, Command::Heartbeat { key, report }).await.map(drop)
+    }
+
+    /// Notes that the verdict of a check turned.
+    pub async fn observe(&self, key: Key, life: Arc<Pulse>, check: CheckSpec, verdict: Verdict) {
+        let request = Request { command: Command::Observe { key, life, check, verdict }, reply: None };
+        // A closed queue means that the engine has stopped; then no verdict matters any more.
+        self.notes.send(request).await.ok();
+    }
+
+    async fn send(queue: &mpsc::Sender<Request>, command: Command) -> Result<Done, WriteError> {
+        let (reply, result) = oneshot::channel();
+        queue.send(Request { command, reply: Some(reply) }).await.map_err(|_| WriteError::Stopping)?;
+        result.await.map_err(|_| WriteError::Stopping)?
+    }
+}
+
+/// Whether a report says anything that is not known.
+fn changes(instance: &Instance, report: Report) -> bool {
+    match report {
+        Report::Draining => !instance.condition.draining,
+        Report::Is(said) => said != instance.condition.said,
+    }
+}
+
+impl From<SelfReport> for Report {
+    fn from(said: SelfReport) -> Self {
+        Self::Is(said)
+    }
+}

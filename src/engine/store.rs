@@ -1,0 +1,57 @@
+//! The port to whatever keeps the registry's state: what a store must do, and no more.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::model::{Instance, Key, Revision};
+use crate::registry::Stored;
+
+/// A place that keeps instances and a revision. One engine owns it; calls never overlap.
+pub trait Store: Send + 'static {
+    /// Everything that was committed.
+    fn load(&mut self) -> impl Future<Output = Result<Loaded, StoreError>> + Send;
+
+    /// Makes a batch durable, whole or not at all. When this returns `Ok`, the batch outlives a crash of the process
+    /// and of the machine, as far as the store promises that at all. After an error the next call tries afresh.
+    fn commit(&mut self, batch: Batch) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// What a store gives back at the start.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// No revision up to this one may be given out again.
+    pub revision: Revision,
+    pub instances: Vec<Stored>,
+}
+
+/// Changes that are made durable together: the last state of each key that they touch.
+#[derive(Debug, Default, Clone)]
+pub struct Batch {
+    pub writes: Vec<Write>,
+    /// The new bound on revisions in use, if it moves.
+    pub reserve: Option<Revision>,
+}
+
+/// One key's new state.
+#[derive(Debug, Clone)]
+pub enum Write {
+    Put(Arc<Instance>),
+    Remove(Key),
+}
+
+/// Why a store could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{path} is in use by another process")]
+    InUse { path: String },
+    #[error("{path} is damaged: {detail}; restore it from a backup, or move it away to begin empty")]
+    Damaged { path: String, detail: String },
+    #[error("{path} was written by format {found}; this version reads {known}")]
+    Format { path: String, found: u64, known: u64 },
+    #[error("{path} cannot be used")]
+    Unusable {
+        path: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

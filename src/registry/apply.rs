@@ -1,0 +1,318 @@
+//! Carrying out commands and deadlines.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::command::Report;
+use super::{Change, Command, Done, Event, Refusal, Registry};
+use crate::model::{
+    CheckSpec, Condition, Instance, Invalid, Key, Moment, Pulse, Reason, Registration, Renewal, Verdict,
+};
+
+impl Registry {
+    /// Carries out one command at `now`; what it changed is appended to `events`.
+    ///
+    /// # Errors
+    /// The reason why nothing was done.
+    pub fn apply(&mut self, command: Command, now: Moment, events: &mut Vec<Event>) -> Result<Done, Refusal> {
+        match command {
+            Command::Register { key, registration, only_new } => {
+                self.register(key, registration, only_new, now, events)
+            }
+            Command::Patch { key, patch, from } => self.patch(key, patch, from, now, events),
+            Command::Deregister { key } => self.remove(key, Change::Deregistered, events),
+            Command::Heartbeat { key, report } => self.heartbeat(key, report, now, events),
+            Command::Observe { key, life, check, verdict } => self.observe(key, &life, &check, verdict, now, events),
+        }
+    }
+
+    /// The earliest deadline, to be given to [`Self::expire`] once it has come.
+    pub fn next_deadline(&self) -> Option<crate::model::Tick> {
+        self.deadlines.first()
+    }
+
+    /// Carries out every deadline that has come. One whose lease was renewed meanwhile is armed anew.
+    pub fn expire(&mut self, now: Moment, events: &mut Vec<Event>) {
+        while let Some(key) = self.deadlines.pop(now.tick) {
+            let Some(entry) =
+                self.services.get_mut(&key.service).and_then(|service| service.instances.get_mut(&key.id))
+            else {
+                continue;
+            };
+            entry.due = None;
+            let instance = Arc::clone(&entry.instance);
+            if !instance.condition.lapsed && instance.pulse.expire(now.tick).is_ok() {
+                let condition = Condition { lapsed: true, ..instance.condition.clone() };
+                self.record(&instance, None, condition, Change::Status, now, events);
+                continue;
+            }
+            match entry.next_due(&self.rules) {
+                Some(due) if due > now.tick => {
+                    entry.due = Some(due);
+                    self.deadlines.arm(&key, Some(due));
+                }
+                Some(_) => drop(self.remove(key, Change::Reaped, events)),
+                None => {}
+            }
+        }
+    }
+
+    fn register(
+        &mut self,
+        key: Key,
+        registration: Arc<Registration>,
+        only_new: bool,
+        now: Moment,
+        events: &mut Vec<Event>,
+    ) -> Result<Done, Refusal> {
+        let current = self.instance(&key).cloned();
+        if only_new && current.is_some() {
+            return Err(Refusal::Exists(key));
+        }
+        self.admit(&key, &registration)?;
+        let Some(current) = current else {
+            return Ok(Done::Registered(self.create(key, registration, now, events)));
+        };
+        if *current.registration == *registration {
+            return Ok(Done::Unchanged(self.renew(&current, now, events)));
+        }
+        current.pulse.restart(now.tick, registration.ttl);
+        current.pulse.heard(now.tick);
+        let facts = Condition { lapsed: false, said: registration.status, ..current.condition.clone() };
+        Ok(Done::Replaced(self.replace(&current, registration, facts, now, events)))
+    }
+
+    /// Refuses names that DNS could not hold or could not tell apart.
+    fn admit(&self, key: &Key, registration: &Registration) -> Result<(), Refusal> {
+        let octets = registration.longest_name(&key.service, key.id.as_str().len(), self.rules.apex_octets);
+        if octets > crate::wire::MAX_NAME {
+            return Err(Invalid::at("id", Reason::DerivedName { octets }).into());
+        }
+        let own = registration.tags.iter().filter_map(crate::model::Tag::label).find(|label| label == key.id.as_str());
+        let clash = match self.services.get(&key.service) {
+            Some(service) => service.clash(&key.id, registration),
+            None => own,
+        };
+        match clash {
+            Some(label) => Err(Refusal::Clash { service: key.service.clone(), label }),
+            None => Ok(()),
+        }
+    }
+
+    fn create(
+        &mut self,
+        key: Key,
+        registration: Arc<Registration>,
+        now: Moment,
+        events: &mut Vec<Event>,
+    ) -> Arc<Instance> {
+        let pulse = Pulse::begin(now.tick, registration.ttl);
+        pulse.heard(now.tick);
+        let instance = Arc::new(Instance {
+            condition: Condition {
+                draining: false,
+                lapsed: false,
+                said: registration.status,
+                checks: registration.checks.iter().map(|_| Verdict::Unknown).collect(),
+            },
+            created_at: now.wall,
+            changed_at: now.wall,
+            revision: self.revision.next(),
+            pulse: Arc::new(pulse),
+            registration,
+            key,
+        });
+        self.install(None, Arc::clone(&instance), Change::Registered, now, events);
+        instance
+    }
+
+    /// Another registration for a registered instance, of which `facts` are known besides its checks: the verdicts of
+    /// checks that stay what they were, against the same target, are kept.
+    fn replace(
+        &mut self,
+        current: &Arc<Instance>,
+        registration: Arc<Registration>,
+        facts: Condition,
+        now: Moment,
+        events: &mut Vec<Event>,
+    ) -> Arc<Instance> {
+        let old = &current.registration;
+        let same_target = old.address == registration.address && old.port == registration.port;
+        let kept = |check: &CheckSpec| {
+            let at = old.checks.iter().position(|old| old == check).filter(|_| same_target);
+            at.and_then(|at| current.condition.checks.get(at).copied()).unwrap_or_default()
+        };
+        let condition = Condition { checks: registration.checks.iter().map(kept).collect(), ..facts };
+        if !same_target || old.checks != registration.checks {
+            current.pulse.words(|words| words.results.clear());
+        }
+        self.record(current, Some(registration), condition, Change::Updated, now, events)
+    }
+
+    /// Merges a patch. What the instance last said of itself stands unless the patch says otherwise.
+    fn patch(
+        &mut self,
+        key: Key,
+        patch: Value,
+        from: IpAddr,
+        now: Moment,
+        events: &mut Vec<Event>,
+    ) -> Result<Done, Refusal> {
+        let current = self.instance(&key).cloned().ok_or_else(|| Refusal::Unknown(key.clone()))?;
+        let merged = merged(&current.registration, patch)?;
+        let registration = Arc::new(Registration::from_json(&merged, &self.rules.defaults, from)?);
+        self.admit(&key, &registration)?;
+        let old = &current.registration;
+        if **old == *registration {
+            return Ok(Done::Unchanged(current));
+        }
+        if old.ttl != registration.ttl && !current.condition.lapsed {
+            current.pulse.restart(now.tick, registration.ttl);
+        }
+        let said = if old.status == registration.status { current.condition.said } else { registration.status };
+        let facts = Condition { said, ..current.condition.clone() };
+        Ok(Done::Replaced(self.replace(&current, registration, facts, now, events)))
+    }
+
+    fn heartbeat(
+        &mut self,
+        key: Key,
+        report: Option<Report>,
+        now: Moment,
+        events: &mut Vec<Event>,
+    ) -> Result<Done, Refusal> {
+        let current = self.instance(&key).cloned().ok_or(Refusal::Unknown(key))?;
+        let current = self.renew(&current, now, events);
+        let mut condition = current.condition.clone();
+        match report {
+            None => {}
+            Some(Report::Draining) => condition.draining = true,
+            Some(Report::Is(said)) => condition.said = said,
+        }
+        self.reconsider(&current, condition, now, events);
+        Ok(Done::Noted)
+    }
+
+    fn observe(
+        &mut self,
+        key: Key,
+        life: &Arc<Pulse>,
+        check: &CheckSpec,
+        verdict: Verdict,
+        now: Moment,
+        events: &mut Vec<Event>,
+    ) -> Result<Done, Refusal> {
+        let current = self.instance(&key).cloned().ok_or_else(|| Refusal::Unknown(key.clone()))?;
+        if !Arc::ptr_eq(&current.pulse, life) {
+            return Err(Refusal::Unknown(key));
+        }
+        let mut condition = current.condition.clone();
+        for (at, spec) in current.registration.checks.iter().enumerate() {
+            if spec == check {
+                condition.checks[at] = verdict;
+            }
+        }
+        self.reconsider(&current, condition, now, events);
+        Ok(Done::Noted)
+    }
+
+    /// Renews the lease of an instance; if it had run out, that is a change.
+    fn renew(&mut self, current: &Arc<Instance>, now: Moment, events: &mut Vec<Event>) -> Arc<Instance> {
+        let ttl = current.registration.ttl;
+        if current.pulse.renew(now.tick, ttl) == Renewal::Renewed && !current.condition.lapsed {
+            return Arc::clone(current);
+        }
+        current.pulse.restart(now.tick, ttl);
+        current.pulse.heard(now.tick);
+        let condition = Condition { lapsed: false, ..current.condition.clone() };
+        self.record(current, None, condition, Change::Status, now, events)
+    }
+
+    /// Records other facts about an instance, if they are other.
+    fn reconsider(&mut self, current: &Arc<Instance>, condition: Condition, now: Moment, events: &mut Vec<Event>) {
+        if current.condition != condition {
+            self.record(current, None, condition, Change::Status, now, events);
+        }
+    }
+
+    fn remove(&mut self, key: Key, change: Change, events: &mut Vec<Event>) -> Result<Done, Refusal> {
+        let before = self.instance(&key).cloned().ok_or_else(|| Refusal::Unknown(key.clone()))?;
+        self.revision = self.revision.next();
+        if let Some(service) = self.services.get_mut(&key.service) {
+            service.revision = self.revision;
+        }
+        self.take(&key);
+        events.push(Event { revision: self.revision, key, change, before: Some(before), after: None });
+        Ok(Done::Deregistered)
+    }
+
+    /// The next revision of a registered instance.
+    fn record(
+        &mut self,
+        current: &Arc<Instance>,
+        registration: Option<Arc<Registration>>,
+        condition: Condition,
+        change: Change,
+        now: Moment,
+        events: &mut Vec<Event>,
+    ) -> Arc<Instance> {
+        let next = Arc::new(Instance {
+            key: current.key.clone(),
+            registration: registration.unwrap_or_else(|| Arc::clone(&current.registration)),
+            condition,
+            created_at: current.created_at,
+            changed_at: now.wall,
+            revision: self.revision.next(),
+            pulse: Arc::clone(&current.pulse),
+        });
+        self.install(Some(Arc::clone(current)), Arc::clone(&next), change, now, events);
+        next
+    }
+
+    fn install(
+        &mut self,
+        before: Option<Arc<Instance>>,
+        after: Arc<Instance>,
+        change: Change,
+        now: Moment,
+        events: &mut Vec<Event>,
+    ) {
+        self.revision = after.revision;
+        self.put(Arc::clone(&after), now);
+        events.push(Event { revision: after.revision, key: after.key.clone(), change, before, after: Some(after) });
+    }
+}
+
+/// A registration with a merge patch laid over it (RFC 7396). `address` and `addresses` are two spellings of one thing,
+/// so a patch that gives one takes the place of the other.
+fn merged(registration: &Registration, patch: Value) -> Result<Value, Invalid> {
+    let Value::Object(patch) = patch else { return Err(Reason::Type { expected: "an object" }.into()) };
+    let mut target = registration.to_json();
+    for (given, other) in [("address", "addresses"), ("addresses", "address")] {
+        if patch.get(given).is_some_and(|value| !value.is_null()) {
+            target.remove(other);
+        }
+    }
+    merge(&mut target, patch);
+    Ok(Value::Object(target))
+}
+
+fn merge(target: &mut Map<String, Value>, patch: Map<String, Value>) {
+    for (name, value) in patch {
+        match value {
+            Value::Null => drop(target.remove(&name)),
+            Value::Object(inner) => {
+                let slot = target.entry(name).or_insert_with(|| Value::Object(Map::new()));
+                if !slot.is_object() {
+                    *slot = Value::Object(Map::new());
+                }
+                if let Value::Object(object) = slot {
+                    merge(object, inner);
+                }
+            }
+            other => drop(target.insert(name, other)),
+        }
+    }
+}
