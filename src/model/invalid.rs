@@ -63,6 +63,10 @@ pub enum Reason {
     Statuses,
     #[error("is not available in this version; {instead}")]
     Unavailable { instead: &'static str },
+    #[error("cannot be chosen here; {instead}")]
+    Elsewhere { instead: &'static str },
+    #[error("is given more than once")]
+    Repeated,
     #[error("does not agree with the path, which says `{path}`")]
     Disagrees { path: String },
     #[error("makes a DNS name of {octets} octets; 255 are allowed")]

@@ -1,0 +1,266 @@
+//! The settings, section by section, and their defaults.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use super::{LogFormat, LogLevel, StoreKind};
+use crate::model::{CheckDefaults, CheckSpec, Span};
+use crate::wire::Name;
+
+/// All settings of a server.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    pub dns: Dns,
+    pub http: Http,
+    pub leases: Leases,
+    pub health: Health,
+    pub load: Load,
+    pub store: Store,
+    pub log: Log,
+}
+
+impl Config {
+    /// The defaults of a file in `directory`.
+    pub(super) fn in_directory(directory: &Path) -> Self {
+        let mut config = Self::default();
+        for path in [&mut config.dns.zones_dir, &mut config.store.path] {
+            *path = directory.join(&*path);
+        }
+        config
+    }
+}
+
+/// `[dns]`: what is answered, where and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dns {
+    /// Apex of the live zone.
+    pub zone: Name,
+    /// Addresses to serve on, each by UDP and TCP; never empty.
+    pub listen: Vec<SocketAddr>,
+    /// Directory of the static zones; need not exist.
+    pub zones_dir: PathBuf,
+    /// TTL of live records, in seconds.
+    pub record_ttl: u32,
+    /// How long a resolver may remember that something is not there (RFC 2308), in seconds.
+    pub negative_ttl: u32,
+    /// The longest UDP answer, in octets, whatever the client offers.
+    pub udp_payload: u16,
+    /// What an instance's weight is multiplied by to become an SRV weight.
+    pub srv_weight_scale: u16,
+    /// UDP threads; 0: one per core.
+    pub workers: u16,
+    /// Prefixes whose reverse names are answered.
+    pub reverse_zones: Vec<IpNet>,
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self {
+            zone: Name::from_labels([b"svc".as_slice(), b"local"]).unwrap_or_else(|_| Name::root()),
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 5300))],
+            zones_dir: PathBuf::from("zones"),
+            record_ttl: 5,
+            negative_ttl: 5,
+            // DNS Flag Day 2020: passes nearly every path unfragmented.
+            udp_payload: 1232,
+            srv_weight_scale: 1,
+            workers: 0,
+            reverse_zones: Vec::new(),
+        }
+    }
+}
+
+/// `[http]`: the registry's interface.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Http {
+    /// Addresses to serve on; never empty.
+    pub listen: Vec<SocketAddr>,
+    /// Whether addresses other than loopback are served without authentication.
+    pub insecure: bool,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8053))], insecure: false }
+    }
+}
+
+/// `[leases]`: how long an instance lives unheard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Leases {
+    /// Lease of a registration that asks for none.
+    pub ttl: Span,
+    /// From the lapse of a lease to the removal of its instance.
+    pub reap_after: Span,
+    /// Lapses at once from which protection is considered.
+    pub protection_instances: u32,
+    /// Share of all leases that must lapse with them, 0 to 1.
+    pub protection_fraction: f64,
+    /// The longest that lapses are held.
+    pub protection_max: Span,
+}
+
+impl Default for Leases {
+    fn default() -> Self {
+        Self {
+            ttl: Span::from_secs(30),
+            reap_after: Span::from_secs(60),
+            protection_instances: 50,
+            protection_fraction: 0.3,
+            protection_max: Span::from_secs(600),
+        }
+    }
+}
+
+/// `[health]`: what checks do that do not say otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Health {
+    pub interval: Span,
+    pub timeout: Span,
+    /// Consecutive passes that end a failing verdict.
+    pub rise: u32,
+    /// Consecutive failures that end a passing verdict.
+    pub fall: u32,
+    /// Checks of instances that bring none, where their service has none either.
+    pub default_checks: Vec<CheckSpec>,
+    /// Healthy share, 0 to 1, below which unhealthy instances are answered too.
+    pub panic_threshold: f64,
+    /// Prefixes that checks may reach although link-local or a metadata address.
+    pub allow: Vec<IpNet>,
+}
+
+impl Health {
+    /// What a check gets for the members it leaves out.
+    pub fn check_defaults(&self) -> CheckDefaults {
+        CheckDefaults { interval: self.interval, timeout: self.timeout, rise: self.rise, fall: self.fall }
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            interval: Span::from_secs(10),
+            timeout: Span::from_secs(5),
+            rise: 2,
+            fall: 3,
+            default_checks: Vec::new(),
+            panic_threshold: 0.0,
+            allow: Vec::new(),
+        }
+    }
+}
+
+/// `[load]`: how a reported load weighs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Load {
+    /// Part of CPU use in an instance's load.
+    pub cpu: f64,
+    /// Part of memory use in an instance's load.
+    pub memory: f64,
+    /// Part of latency in an instance's load.
+    pub latency: f64,
+    /// Latency that is full load, in milliseconds.
+    pub latency_ms: u32,
+    /// Reported use, 0 to 1, above which an instance is unhealthy; 0: none is.
+    pub limit: f64,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self { cpu: 0.4, memory: 0.3, latency: 0.3, latency_ms: 1000, limit: 0.0 }
+    }
+}
+
+/// `[store]`: where registrations outlive the process.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Store {
+    pub kind: StoreKind,
+    /// Directory of the embedded store.
+    pub path: PathBuf,
+    /// URLs of the etcd members.
+    pub endpoints: Vec<String>,
+    /// What every etcd key begins with.
+    pub prefix: String,
+    /// etcd user; empty: none.
+    pub user: String,
+    pub password: Secret,
+    /// The longest that one etcd request may take.
+    pub timeout: Span,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            kind: StoreKind::Embedded,
+            path: PathBuf::from("data"),
+            endpoints: vec!["http://127.0.0.1:2379".to_owned()],
+            prefix: "/srvd".to_owned(),
+            user: String::new(),
+            password: Secret::default(),
+            timeout: Span::from_secs(5),
+        }
+    }
+}
+
+/// `[log]`: what goes to standard error.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Log {
+    pub level: LogLevel,
+    pub format: LogFormat,
+    /// Whether every query is logged.
+    pub queries: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: LogLevel::Info, format: LogFormat::Text, queries: false }
+    }
+}
+
+/// Text that no log line or error may show.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for the one place that sends it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "hidden" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_paths_follow_the_file() {
+        let config = Config::in_directory(Path::new("/etc/srvd"));
+        assert_eq!(config.dns.zones_dir, Path::new("/etc/srvd/zones"));
+        assert_eq!(config.store.path, Path::new("/etc/srvd/data"));
+        assert_eq!(Config::in_directory(Path::new("")), Config::default());
+    }
+
+    #[test]
+    fn the_default_zone_is_what_the_file_says() {
+        assert_eq!(Dns::default().zone, Name::parse("svc.local").unwrap());
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let store = Store { password: Secret::new("hunter2".into()), ..Store::default() };
+        assert!(!format!("{store:?}").contains("hunter2"));
+    }
+}

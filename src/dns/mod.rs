@@ -1,0 +1,21 @@
+//! DNS on sockets: who listens, how a packet is read, and how an outcome becomes a packet.
+//!
+//! ```text
+//! udp (one thread and socket per worker) ─┐
+//!                                         ├─► Responder::respond ─► query ─► answer::Catalog ─► reply
+//! tcp (one task per connection) ──────────┘
+//! ```
+//!
+//! [`Responder::respond`] is one synchronous function from octets to octets that every transport calls, so a transport
+//! adds nothing to an answer but its size limit. A faster way for common UDP queries belongs in front of that call, in
+//! [`udp`]: whatever it does not answer it hands on whole.
+
+mod listen;
+mod query;
+mod reply;
+mod responder;
+pub mod tcp;
+pub mod udp;
+
+pub use listen::{BindError, Sockets, bind};
+pub use responder::{Responder, Transport};

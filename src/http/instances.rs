@@ -1,0 +1,192 @@
+//! Calls about one instance.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rand::RngExt;
+use serde_json::Value;
+
+use super::body::JsonBody;
+use super::params::Params;
+use super::problem::Problem;
+use super::{Api, Peer, REVISION, render};
+use crate::engine::{Heartbeat, WriteError};
+use crate::model::json::{self as read_json, Members};
+use crate::model::pulse;
+use crate::model::{Instance, InstanceId, Invalid, Key, Load, Reason, Registration, SelfReport, ServiceName};
+use crate::registry::{Command, Done, Refusal, Report};
+
+/// Hexadecimal digits of an id made here, for each attempt to find a free one: short ids make short SRV targets.
+const ID_DIGITS: [usize; 5] = [4, 4, 6, 8, 12];
+
+/// `PUT /v1/services/{service}/instances/{id}`
+pub async fn register(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    Path(path): Path<(String, String)>,
+    params: Params,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let key = key(&path)?;
+    params.finish()?;
+    let body = body.unwrap_or_else(|| Value::Object(Default::default()));
+    agrees(&body, "service", key.service.as_str())?;
+    agrees(&body, "id", key.id.as_str())?;
+    let registration = Arc::new(Registration::from_json(&body, &api.defaults, peer.0.ip())?);
+    let only_new = headers.get(header::IF_NONE_MATCH).is_some_and(|value| value == "*");
+    let done = api.engine.write(Command::Register { key, registration, only_new }).await?;
+    Ok(reply(&api, done))
+}
+
+/// `POST /v1/services/{service}/instances`
+pub async fn register_unnamed(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    Path(service): Path<String>,
+    params: Params,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let service = ServiceName::parse(&service).map_err(|reason| Invalid::at("service", reason))?;
+    params.finish()?;
+    let body = body.unwrap_or_else(|| Value::Object(Default::default()));
+    agrees(&body, "service", service.as_str())?;
+    if body.get("id").is_some() {
+        let instead = "PUT the registration to the instance's own path to choose its id";
+        return Err(Invalid::at("id", Reason::Elsewhere { instead }).into());
+    }
+    let registration = Arc::new(Registration::from_json(&body, &api.defaults, peer.0.ip())?);
+    let mut attempts = ID_DIGITS.into_iter();
+    loop {
+        let digits = attempts.next();
+        let id =
+            InstanceId::parse(&made_id(digits.unwrap_or(ID_DIGITS[4]))).map_err(|reason| Invalid::at("id", reason))?;
+        let key = Key { service: service.clone(), id };
+        let command = Command::Register { key, registration: Arc::clone(&registration), only_new: true };
+        match api.engine.write(command).await {
+            Err(WriteError::Refused(Refusal::Exists(_) | Refusal::Clash { .. })) if digits.is_some() => {}
+            done => return Ok(reply(&api, done?)),
+        }
+    }
+}
+
+/// `PATCH /v1/services/{service}/instances/{id}`
+pub async fn patch(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    Path(path): Path<(String, String)>,
+    params: Params,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let key = key(&path)?;
+    params.finish()?;
+    let patch = body.ok_or(Invalid::from(Reason::Missing))?;
+    agrees(&patch, "service", key.service.as_str())?;
+    agrees(&patch, "id", key.id.as_str())?;
+    let done = api.engine.write(Command::Patch { key, patch, from: peer.0.ip() }).await?;
+    Ok(reply(&api, done))
+}
+
+/// `DELETE /v1/services/{service}/instances/{id}`
+pub async fn deregister(
+    State(api): State<Api>,
+    Path(path): Path<(String, String)>,
+    params: Params,
+) -> Result<StatusCode, Problem> {
+    let key = key(&path)?;
+    params.finish()?;
+    api.engine.write(Command::Deregister { key }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `PUT /v1/services/{service}/instances/{id}/heartbeat`
+pub async fn heartbeat(
+    State(api): State<Api>,
+    Path(path): Path<(String, String)>,
+    params: Params,
+    JsonBody(body): JsonBody,
+) -> Result<StatusCode, Problem> {
+    let key = key(&path)?;
+    params.finish()?;
+    let heartbeat = body.map(|body| words(&body)).transpose()?.unwrap_or_default();
+    api.engine.heartbeat(key, heartbeat).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /v1/services/{service}/instances/{id}`
+pub async fn read(
+    State(api): State<Api>,
+    Path(path): Path<(String, String)>,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
+    let key = key(&path)?;
+    params.finish()?;
+    let instance = api.engine.index().instance(&key).ok_or(Refusal::Unknown(key))?;
+    Ok(Json(render::instance(&instance, api.engine.clock().now())))
+}
+
+fn key((service, id): &(String, String)) -> Result<Key, Invalid> {
+    Ok(Key {
+        service: ServiceName::parse(service).map_err(|reason| Invalid::at("service", reason))?,
+        id: InstanceId::parse(id).map_err(|reason| Invalid::at("id", reason))?,
+    })
+}
+
+/// A name that stands in the body too must be the one in the path.
+fn agrees(body: &Value, member: &'static str, path: &str) -> Result<(), Invalid> {
+    match body.get(member) {
+        None => Ok(()),
+        Some(value) if value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(path)) => Ok(()),
+        Some(_) => Err(Invalid::at(member, Reason::Disagrees { path: path.to_owned() })),
+    }
+}
+
+fn words(body: &Value) -> Result<Heartbeat, Invalid> {
+    const REPORTS: &[&str] = &["starting", "healthy", "unhealthy", "draining"];
+    const MEANINGS: &[Report] = &[
+        Report::Is(SelfReport::Starting),
+        Report::Is(SelfReport::Healthy),
+        Report::Is(SelfReport::Unhealthy),
+        Report::Draining,
+    ];
+    let mut members = Members::of(body)?;
+    let heartbeat = Heartbeat {
+        report: members.optional("status", |value| read_json::choice(value, REPORTS, MEANINGS))?,
+        message: members.optional("message", pulse::message)?,
+        load: members.optional("load", Load::from_json)?,
+    };
+    members.finish(&["service", "id"])?;
+    Ok(heartbeat)
+}
+
+fn made_id(digits: usize) -> String {
+    let mut random = rand::rng();
+    let digit = |_| char::from_digit(random.random_range(0..16), 16).unwrap_or('0');
+    format!("i-{}", (0..digits).map(digit).collect::<String>())
+}
+
+/// The instance that a change left, with the revision of that change.
+fn reply(api: &Api, done: Done) -> Response {
+    let (status, instance) = match done {
+        Done::Registered(instance) => (StatusCode::CREATED, instance),
+        Done::Replaced(instance) | Done::Unchanged(instance) => (StatusCode::OK, instance),
+        Done::Deregistered | Done::Noted => return StatusCode::NO_CONTENT.into_response(),
+    };
+    let Key { service, id } = &instance.key;
+    let location = format!("/v1/services/{service}/instances/{id}");
+    let body = Json(render::instance(&instance, api.engine.clock().now()));
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(REVISION, revision(&instance, api).into());
+    if let (StatusCode::CREATED, Ok(location)) = (status, location.parse()) {
+        headers.insert(header::LOCATION, location);
+    }
+    response
+}
+
+fn revision(instance: &Instance, api: &Api) -> u64 {
+    api.engine.revision().max(instance.revision).0
+}

@@ -1,0 +1,91 @@
+//! The HTTP API: registrations and heartbeats in, the registry's state out.
+//!
+//! [`router`] is the whole API over an [`Api`], without a socket; [`serve`] puts it on one. Every refusal is a problem
+//! document (RFC 9457), written in one place ([`problem`]); every body is read in one place ([`body`]).
+
+mod body;
+mod instances;
+mod origin;
+mod params;
+mod problem;
+mod render;
+mod serve;
+mod services;
+mod status;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post, put};
+use tower_http::compression::CompressionLayer;
+
+pub use serve::{Peer, serve};
+pub use status::About;
+
+use crate::engine::Engine;
+use crate::model::Defaults;
+
+/// The header that carries the registry's revision.
+pub const REVISION: HeaderName = HeaderName::from_static("srvd-revision");
+
+/// What the API works on. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Api {
+    pub engine: Engine,
+    pub defaults: Arc<Defaults>,
+    pub about: Arc<About>,
+    pub readiness: Readiness,
+}
+
+/// Whether the server should be sent traffic.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// Says that every listener is up and the state is loaded, or no longer so.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Release);
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// All routes.
+pub fn router(api: Api) -> Router {
+    let instance = get(instances::read).put(instances::register).patch(instances::patch).delete(instances::deregister);
+    let registry = Router::new()
+        .route("/v1/services", get(services::list))
+        .route("/v1/services/{service}", get(services::read))
+        .route("/v1/services/{service}/instances", post(instances::register_unnamed))
+        .route("/v1/services/{service}/instances/{id}", instance)
+        .route("/v1/services/{service}/instances/{id}/heartbeat", put(instances::heartbeat))
+        .route_layer(middleware::from_fn_with_state(api.clone(), once_loaded));
+    registry
+        .route("/v1/status", get(status::status))
+        .route("/healthz", get(status::alive))
+        .route("/readyz", get(status::ready))
+        .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::no_method)
+        .layer(middleware::from_fn(origin::guard))
+        .layer(middleware::from_fn_with_state(api.clone(), with_revision))
+        .layer(CompressionLayer::new())
+        .with_state(api)
+}
+
+/// Before the state is loaded there is nothing to read, and nothing could be kept.
+async fn once_loaded(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if api.engine.index().is_loaded() { next.run(request).await } else { problem::loading() }
+}
+
+async fn with_revision(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().entry(REVISION).or_insert_with(|| HeaderValue::from(api.engine.revision().0));
+    response
+}

@@ -1,0 +1,94 @@
+//! An instance as replies show it.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{Instance, Moment, SelfReport, Status, Verdict};
+
+/// The registration, and what srvd knows beside it. `now` turns ticks into times of day.
+pub fn instance(instance: &Instance, now: Moment) -> Value {
+    let registration = &instance.registration;
+    let endpoint = format!("{}:{}", registration.address, registration.port);
+    let words = instance.pulse.words(|words| words.clone());
+    let mut object = Map::new();
+    object.insert("service".into(), instance.key.service.as_str().into());
+    object.insert("id".into(), instance.key.id.as_str().into());
+    object.append(&mut registration.to_json());
+    let mut set = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
+    set("checks", checks(instance, &words));
+    set("status", instance.status().as_str().into());
+    if let Some(reason) = reason(instance, &words) {
+        set("reason", reason.into());
+    }
+    if let Some(message) = words.message {
+        set("message", message.as_str().into());
+    }
+    if let Some(load) = words.load {
+        set("load", load.to_json());
+    }
+    set("effective_weight", instance.effective_weight().0.into());
+    set("url", format!("{}://{endpoint}", registration.scheme).into());
+    set("endpoint", endpoint.into());
+    set("revision", instance.revision.0.into());
+    set("created_at", time(instance.created_at));
+    set("changed_at", time(instance.changed_at));
+    let times = [("last_heartbeat", instance.pulse.last_heartbeat()), ("expires_at", instance.pulse.deadline())];
+    for (name, tick) in times {
+        if let Some(tick) = tick {
+            set(name, time(now.wall_at(tick)));
+        }
+    }
+    Value::Object(object)
+}
+
+/// A time of day as replies show it: RFC 3339 in UTC, to the millisecond.
+pub fn time(time: jiff::Timestamp) -> Value {
+    format!("{time:.3}").into()
+}
+
+fn checks(instance: &Instance, words: &crate::model::pulse::Words) -> Value {
+    let specs = instance.registration.checks.iter().zip(&instance.condition.checks);
+    let check = |(at, (spec, verdict)): (usize, (&crate::model::CheckSpec, &Verdict))| {
+        let mut object = match spec.to_json() {
+            Value::Object(object) => object,
+            _ => Map::new(),
+        };
+        object.insert("verdict".into(), verdict.as_str().into());
+        if let Some(Some(result)) = words.results.get(at) {
+            let shown = json!({
+                "at": time(result.at),
+                "passing": result.passed,
+                "took_ms": result.took_ms,
+                "detail": result.detail,
+            });
+            object.insert("last_result".into(), shown);
+        }
+        Value::Object(object)
+    };
+    specs.enumerate().map(check).collect()
+}
+
+/// Why an instance is not healthy.
+fn reason(instance: &Instance, words: &crate::model::pulse::Words) -> Option<String> {
+    let said = |word: &str| match &words.message {
+        Some(message) => format!("it says that it is {word}: {message}"),
+        None => format!("it says that it is {word}"),
+    };
+    let check = |verdict: Verdict| {
+        let at = instance.condition.checks.iter().position(|found| *found == verdict)?;
+        let kind = instance.registration.checks.get(at)?.kind.as_str();
+        Some((at, kind))
+    };
+    match instance.status() {
+        Status::Healthy => None,
+        Status::Draining => Some(said("leaving")),
+        Status::Lapsed => Some("its lease ran out without a heartbeat".to_owned()),
+        Status::Unhealthy if instance.condition.said == SelfReport::Unhealthy => Some(said("unhealthy")),
+        Status::Unhealthy => check(Verdict::Failing).map(|(at, kind)| {
+            let detail = words.results.get(at).and_then(Option::as_ref).filter(|result| !result.passed);
+            let detail = detail.map_or(String::new(), |result| format!(": {}", result.detail));
+            format!("check {at} ({kind}) is failing{detail}")
+        }),
+        Status::Starting if instance.condition.said == SelfReport::Starting => Some(said("starting")),
+        Status::Starting => check(Verdict::Unknown).map(|(at, kind)| format!("check {at} ({kind}) has no result yet")),
+    }
+}

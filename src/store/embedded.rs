@@ -1,0 +1,178 @@
+//! The embedded store: one file on this machine, in redb's format.
+//!
+//! Two tables: `instances`, from `service/id` to the form of [`super::codec`], and `about`, which holds the version of
+//! that form and the bound on revisions in use. A batch is one transaction, and a transaction is on the disk when it
+//! returns. The file is locked while it is open, so that no two processes write it.
+//!
+//! After an I/O error (a full disk, say) the file is closed and the next commit opens it again, so a store heals when its
+//! disk does. What cannot be read is an error that says so; nothing is ever emptied to go on.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+
+use super::codec;
+use crate::engine::{Batch, Loaded, Store, StoreError, Write};
+use crate::model::{InstanceId, Key, Revision, ServiceName};
+
+const INSTANCES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("instances");
+const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
+const FORMAT: &str = "format";
+const REVISION: &str = "revision";
+/// The version of the stored form that this code writes.
+const VERSION: u64 = 1;
+const FILE: &str = "registry.redb";
+
+/// The state in a file.
+#[derive(Debug)]
+pub struct Embedded {
+    file: PathBuf,
+    /// Closed after an error, and opened again by the next call.
+    database: Option<Database>,
+}
+
+impl Embedded {
+    /// Opens the store in the directory `path`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When another process has it open, or it cannot be read or written.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let unusable =
+            |source: io::Error| StoreError::Unusable { path: path.display().to_string(), source: source.into() };
+        fs::create_dir_all(path).map_err(unusable)?;
+        let mut store = Self { file: path.join(FILE), database: None };
+        store.database()?;
+        // A file that was just made is there after a power loss only when its directory is on the disk too.
+        fs::File::open(path).and_then(|directory| directory.sync_all()).map_err(unusable)?;
+        Ok(store)
+    }
+
+    fn database(&mut self) -> Result<&Database, StoreError> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => Database::create(&self.file).map_err(|error| self.cannot_open(error))?,
+        };
+        Ok(self.database.insert(database))
+    }
+
+    fn cannot_open(&self, error: DatabaseError) -> StoreError {
+        let path = self.file.display().to_string();
+        match error {
+            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path },
+            DatabaseError::Storage(redb::StorageError::Corrupted(detail)) => StoreError::Damaged { path, detail },
+            DatabaseError::Storage(redb::StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                StoreError::Damaged { path, detail: error.to_string() }
+            }
+            other => StoreError::Unusable { path, source: other.into() },
+        }
+    }
+
+    /// Names the file in an error of the database.
+    fn failed(&self, error: redb::Error) -> StoreError {
+        let path = self.file.display().to_string();
+        match error {
+            redb::Error::Corrupted(detail) => StoreError::Damaged { path, detail },
+            other => StoreError::Unusable { path, source: other.into() },
+        }
+    }
+
+    fn read(&mut self) -> Result<Loaded, StoreError> {
+        let path = self.file.display().to_string();
+        let mut loaded = Loaded::default();
+        let rows = read_rows(self.database()?).map_err(|error| self.failed(error))?;
+        if let Some(found) = rows.format.filter(|found| *found != VERSION) {
+            return Err(StoreError::Format { path, found, known: VERSION });
+        }
+        loaded.revision = Revision(rows.revision);
+        for (name, value) in rows.instances {
+            let damaged = |detail| StoreError::Damaged { path: path.clone(), detail };
+            let key = key(&name).ok_or_else(|| damaged(format!("`{name}` names no instance")))?;
+            loaded.instances.push(codec::decode(key, &value).map_err(damaged)?);
+        }
+        Ok(loaded)
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        write_rows(self.database()?, batch).map_err(|error| {
+            self.database = None;
+            self.failed(error)
+        })
+    }
+}
+
+impl Store for Embedded {
+    async fn load(&mut self) -> Result<Loaded, StoreError> {
+        blocking(|| self.read())
+    }
+
+    async fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        blocking(|| self.write(&batch))
+    }
+}
+
+/// Runs what waits for the disk without keeping the other tasks of this thread waiting, where the runtime can.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
+/// Everything in the file.
+#[derive(Default)]
+struct Rows {
+    format: Option<u64>,
+    revision: u64,
+    instances: Vec<(String, Vec<u8>)>,
+}
+
+fn read_rows(database: &Database) -> Result<Rows, redb::Error> {
+    let transaction = database.begin_read()?;
+    let about = match transaction.open_table(ABOUT) {
+        // A new file has no tables.
+        Err(TableError::TableDoesNotExist(_)) => return Ok(Rows::default()),
+        about => about?,
+    };
+    let format = about.get(FORMAT)?.map(|found| found.value());
+    let revision = about.get(REVISION)?.map_or(0, |found| found.value());
+    let mut instances = Vec::new();
+    for row in transaction.open_table(INSTANCES)?.iter()? {
+        let (name, value) = row?;
+        instances.push((name.value().to_owned(), value.value().to_vec()));
+    }
+    Ok(Rows { format, revision, instances })
+}
+
+fn write_rows(database: &Database, batch: &Batch) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut about = transaction.open_table(ABOUT)?;
+        if about.get(FORMAT)?.is_none() {
+            about.insert(FORMAT, VERSION)?;
+        }
+        if let Some(revision) = batch.reserve {
+            about.insert(REVISION, revision.0)?;
+        }
+        let mut instances = transaction.open_table(INSTANCES)?;
+        for write in &batch.writes {
+            match write {
+                Write::Put(instance) => {
+                    instances.insert(instance.key.to_string().as_str(), codec::encode(instance).as_slice())?;
+                }
+                Write::Remove(key) => {
+                    instances.remove(key.to_string().as_str())?;
+                }
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn key(name: &str) -> Option<Key> {
+    let (service, id) = name.split_once('/')?;
+    Some(Key { service: ServiceName::parse(service).ok()?, id: InstanceId::parse(id).ok()? })
+}
