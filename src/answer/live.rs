@@ -9,7 +9,7 @@
 //! A name exists while a registered instance, of whatever status, stands behind it; its records are those of the
 //! instances that are served. So a service whose instances are all down is NODATA, and one that is gone is NXDOMAIN.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -128,10 +128,12 @@ impl LiveZone {
             .collect();
         drawn.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.0.cmp(&b.1.0)).then(a.1.1.total_cmp(&b.1.1)));
         let (mut records, mut additional) = (Vec::with_capacity(drawn.len()), Vec::with_capacity(drawn.len()));
+        // Only instances that share a host name can make equal records.
+        let mut shared = HashSet::new();
         for (_, _, instance) in drawn {
             let Some(target) = self.target(instance) else { continue };
             let rdata = self.srv(instance, port, &target);
-            if !matches!(instance.registration.address, Address::Ips(_)) && records.contains(&rdata) {
+            if matches!(instance.registration.address, Address::Host(_)) && !shared.insert(rdata.clone()) {
                 continue;
             }
             records.push(rdata);
@@ -144,7 +146,7 @@ impl LiveZone {
     fn target(&self, instance: &Instance) -> Option<Name> {
         match &instance.registration.address {
             Address::Host(host) => Name::parse(host.as_str()).ok(),
-            Address::Ips(_) => {
+            Address::One(_) | Address::Several(_) => {
                 let service = self.apex.prepend(instance.key.service.as_str().as_bytes()).ok()?;
                 service.prepend(instance.key.id.as_str().as_bytes()).ok()
             }

@@ -27,9 +27,11 @@ impl Problem {
         Self { field: member("field"), detail }
     }
 
-    /// The problem as `SUBJECT: FIELD: DETAIL`, without the parts that are unknown.
+    /// The problem as `SUBJECT: FIELD: DETAIL`, without the parts that are unknown, and without the field where the
+    /// detail names it.
     pub(super) fn about(&self, subject: &str) -> String {
-        let parts = [subject, self.field.as_deref().unwrap_or_default(), &self.detail];
+        let field = self.field.as_deref().filter(|field| !self.detail.contains(&format!("`{field}`")));
+        let parts = [subject, field.unwrap_or_default(), &self.detail];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
     }
 }
@@ -46,6 +48,7 @@ mod tests {
                 r#"{"title":"t","detail":"must be 0 to 65535","field":"weight"}"#,
                 "web/a: weight: must be 0 to 65535",
             ),
+            ("web/a", r#"{"detail":"`weight` is wrong","field":"weight"}"#, "web/a: `weight` is wrong"),
             ("web/a", r#"{"detail":"no such instance"}"#, "web/a: no such instance"),
             ("", r#"{"detail":"unknown parameter","field":"tga"}"#, "tga: unknown parameter"),
             ("web", r#"{"title":"Conflict","field":null}"#, "web: Conflict"),

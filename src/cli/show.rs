@@ -201,7 +201,7 @@ mod tests {
             "expires   30s",
             "url       http://10.0.0.7:8080",
             "ttl       30s",
-            "metadata  list=a, true; max=1000; team=shop",
+            "metadata  team=shop; max=1000; list=a, true",
         ];
         assert_eq!(instance(&reply, page()), lines.join("\n"));
     }

@@ -124,7 +124,7 @@ fn what_is_sent() {
         (
             "heartbeat web a --status draining --message bye",
             "PUT /v1/services/web/instances/a/heartbeat ",
-            r#"{"message":"bye","status":"draining"}"#,
+            r#"{"status":"draining","message":"bye"}"#,
         ),
         ("services", "GET /v1/services ", ""),
         ("services --tag t --prefix p --limit 5 --after n", "GET /v1/services?tag=t&prefix=p&limit=5&after=n ", ""),
@@ -177,7 +177,7 @@ fn a_registration_from_a_file() {
         let request = responder.request();
         assert!(request.starts_with("PUT /v1/services/web/instances/f "), "{request}");
         assert!(
-            request.contains("if-none-match: *\r\n") && request.ends_with(r#"{"port":80,"weight":0}"#),
+            request.contains("if-none-match: *\r\n") && request.ends_with(r#"{"weight":0,"port":80}"#),
             "{request}"
         );
     }

@@ -60,7 +60,7 @@ pub(super) const ROWS: &[Row] = &[
     acts("health.fall", Slot::Whole(STREAK, |to| &mut to.health.fall)),
     acts("health.default_checks", Slot::Checks),
     read_only("health.panic_threshold", Slot::Share(|to| &mut to.health.panic_threshold)),
-    read_only("health.allow", Slot::Prefixes(|to| &mut to.health.allow)),
+    acts("health.allow", Slot::Prefixes(|to| &mut to.health.allow)),
     read_only("load.cpu", Slot::Share(|to| &mut to.load.cpu)),
     read_only("load.memory", Slot::Share(|to| &mut to.load.memory)),
     read_only("load.latency", Slot::Share(|to| &mut to.load.latency)),

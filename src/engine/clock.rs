@@ -1,23 +1,46 @@
 //! The one place where time is read.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::model::{Moment, Tick};
 
-/// Ticks since the process started, on tokio's clock, which tests can pause.
-#[derive(Debug, Clone, Copy)]
+/// How far the system's clock may move from where the ticks put it before it is believed, in milliseconds.
+const DRIFT_MS: i64 = 1_000;
+
+/// Ticks since the process started, on tokio's clock, which tests can pause; and the time of day that each stands for.
+///
+/// One tick stands for one time of day as long as the system's clock is not set anew, so that a deadline reads the same
+/// whenever it is looked at.
+#[derive(Debug, Clone)]
 pub struct Clock {
     start: Instant,
+    /// Milliseconds since the Unix epoch at tick 0.
+    epoch_ms: Arc<AtomicI64>,
 }
 
 impl Clock {
     pub fn start() -> Self {
-        Self { start: Instant::now() }
+        let epoch_ms = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
+        Self { start: Instant::now(), epoch_ms }
     }
 
     pub fn now(&self) -> Moment {
-        Moment { tick: self.tick(), wall: Timestamp::now() }
+        let tick = self.tick();
+        let told = Timestamp::now().as_millisecond() - tick.0 as i64;
+        let epoch = self.epoch_ms.load(Ordering::Relaxed);
+        let epoch = if (told - epoch).abs() > DRIFT_MS {
+            self.epoch_ms.store(told, Ordering::Relaxed);
+            told
+        } else {
+            epoch
+        };
+        // Outside of what a timestamp can be only with a clock set thousands of years off.
+        let wall = Timestamp::from_millisecond(epoch + tick.0 as i64).unwrap_or_else(|_| Timestamp::now());
+        Moment { tick, wall }
     }
 
     pub fn tick(&self) -> Tick {
@@ -27,5 +50,20 @@ impl Clock {
     /// When `tick` comes.
     pub fn instant(&self, tick: Tick) -> Instant {
         self.start + std::time::Duration::from_millis(tick.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_tick_is_one_time_of_day() {
+        let clock = Clock::start();
+        let first = clock.now().wall_at(Tick(5_000));
+        assert!((0..100).all(|_| clock.now().wall_at(Tick(5_000)) == first));
+        clock.epoch_ms.fetch_sub(60_000, Ordering::Relaxed);
+        let told = clock.now().wall.as_millisecond() - Timestamp::now().as_millisecond();
+        assert!(told.abs() <= DRIFT_MS, "a clock that was set is believed");
     }
 }

@@ -23,8 +23,8 @@ pub use store::{Batch, Loaded, Store, StoreError, Write};
 
 use crate::answer::Live;
 use crate::model::pulse::Words;
-use crate::model::{CheckSpec, Instance, Key, Pulse, Renewal, Revision, SelfReport, Verdict};
-use crate::registry::{Command, Done, Event, Refusal, Report, Rules};
+use crate::model::{Instance, Key, Renewal, Revision, SelfReport};
+use crate::registry::{Command, Done, Event, Observation, Refusal, Report, Rules};
 
 /// An error with its causes on one line.
 fn describe(error: &dyn std::error::Error) -> String {
@@ -88,8 +88,8 @@ impl Engine {
         &self.index
     }
 
-    pub fn clock(&self) -> Clock {
-        self.clock
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     pub fn revision(&self) -> Revision {
@@ -131,8 +131,8 @@ impl Engine {
     }
 
     /// Notes that the verdict of a check turned.
-    pub async fn observe(&self, key: Key, life: Arc<Pulse>, check: CheckSpec, verdict: Verdict) {
-        let request = Request { command: Command::Observe { key, life, check, verdict }, reply: None };
+    pub async fn observe(&self, observation: Observation) {
+        let request = Request { command: Command::Observe(observation), reply: None };
         // A closed queue means that the engine has stopped; then no verdict matters any more.
         self.notes.send(request).await.ok();
     }

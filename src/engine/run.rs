@@ -55,7 +55,7 @@ impl<S: Store> Runner<S> {
             store,
             rules,
             index: Arc::clone(&engine.index),
-            clock: engine.clock,
+            clock: engine.clock.clone(),
             events: engine.events.clone(),
             writes,
             notes,
@@ -166,7 +166,7 @@ impl<S: Store> Runner<S> {
     fn apply(&mut self, requests: Vec<Request>, now: Moment, events: &mut Vec<Event>) -> Replies {
         let mut replies = Vec::with_capacity(requests.len());
         for Request { command, reply } in requests {
-            let is_verdict = matches!(command, Command::Observe { .. });
+            let is_verdict = matches!(command, Command::Observe(_));
             let result = self.registry.apply(command, now, events);
             if let (true, Err(refusal)) = (is_verdict, &result) {
                 tracing::debug!(%refusal, "verdict comes too late");

@@ -1,1 +1,198 @@
+//! The engine on a paused clock, over a store that can be made to fail.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::model::{CheckDefaults, Defaults, InstanceId, Registration, ServiceName, Span, Status};
+
+const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+/// A store that remembers its batches, and fails when told to.
+#[derive(Clone, Default)]
+struct Recorder {
+    batches: Arc<Mutex<Vec<Batch>>>,
+    failing: Arc<AtomicBool>,
+}
+
+impl Store for Recorder {
+    async fn load(&mut self) -> Result<Loaded, StoreError> {
+        Ok(Loaded { revision: Revision(1000), instances: Vec::new() })
+    }
+
+    async fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
+        if self.failing.load(Ordering::SeqCst) {
+            let source = std::io::Error::from(std::io::ErrorKind::StorageFull).into();
+            return Err(StoreError::Unusable { path: "disk".to_owned(), source });
+        }
+        self.batches.lock().push(batch);
+        Ok(())
+    }
+}
+
+impl Recorder {
+    fn writes(&self) -> usize {
+        self.batches.lock().iter().map(|batch| batch.writes.len()).sum()
+    }
+
+    fn reserved(&self) -> Option<Revision> {
+        self.batches.lock().iter().rev().find_map(|batch| batch.reserve)
+    }
+}
+
+struct Bench {
+    engine: Engine,
+    store: Recorder,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+fn rules() -> Rules {
+    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
+    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11 }
+}
+
+async fn bench() -> Bench {
+    let store = Recorder::default();
+    let (engine, mut runner) = Engine::new(store.clone(), rules(), Clock::start());
+    runner.load().await.unwrap();
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(runner.run(stop.clone().cancelled_owned()));
+    Bench { engine, store, stop, task }
+}
+
+fn key(id: &str) -> Key {
+    Key { service: ServiceName::parse("web").unwrap(), id: InstanceId::parse(id).unwrap() }
+}
+
+fn register(id: &str, weight: u16) -> Command {
+    let body = json!({"address": "10.0.0.7", "port": 8080, "ttl": "10s", "weight": weight});
+    let registration = Arc::new(Registration::from_json(&body, &rules().defaults, FROM).unwrap());
+    Command::Register { key: key(id), registration, only_new: false }
+}
+
+impl Bench {
+    fn status(&self, id: &str) -> Option<Status> {
+        self.engine.index().instance(&key(id)).map(|instance| instance.status())
+    }
+
+    async fn says(&self, id: &str, report: Option<Report>) -> Result<(), WriteError> {
+        self.engine.heartbeat(key(id), Heartbeat { report, ..Heartbeat::default() }).await
+    }
+
+    /// The kinds of the next events.
+    async fn next(events: &mut broadcast::Receiver<Arc<Event>>) -> Arc<Event> {
+        events.recv().await.unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_is_durable_and_visible_when_it_is_answered() {
+    let bench = bench().await;
+    let Ok(Done::Registered(instance)) = bench.engine.write(register("a", 1)).await else { panic!("not registered") };
+    assert_eq!((instance.revision, bench.engine.revision()), (Revision(1001), Revision(1001)));
+    assert_eq!((bench.store.writes(), bench.status("a")), (1, Some(Status::Healthy)));
+    assert!(bench.store.reserved().unwrap() > Revision(1001));
+    bench.engine.write(register("a", 1)).await.unwrap();
+    assert_eq!(bench.store.writes(), 1, "what changes nothing is not written");
+    let refused = bench.engine.write(Command::Deregister { key: key("b") }).await;
+    assert!(matches!(refused, Err(WriteError::Refused(Refusal::Unknown(_)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_that_change_nothing_reach_no_store() {
+    let bench = bench().await;
+    bench.engine.write(register("a", 1)).await.unwrap();
+    let mut events = bench.engine.subscribe();
+    for _ in 0..10 {
+        tokio::time::advance(Duration::from_secs(9)).await;
+        bench.says("a", None).await.unwrap();
+    }
+    assert_eq!((bench.engine.revision(), bench.store.writes()), (Revision(1001), 1));
+    let lapse = Bench::next(&mut events).await;
+    assert_eq!((lapse.change, lapse.revision.0), (crate::registry::Change::Status, 1002));
+    assert_eq!(bench.engine.clock().tick().0, 100_000, "ten seconds after the last heartbeat, at 90 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_lapses_and_is_reaped_on_time() {
+    let bench = bench().await;
+    let mut events = bench.engine.subscribe();
+    bench.engine.write(register("a", 1)).await.unwrap();
+    Bench::next(&mut events).await;
+    Bench::next(&mut events).await;
+    assert_eq!((bench.engine.clock().tick().0, bench.status("a")), (10_000, Some(Status::Lapsed)));
+    bench.says("a", None).await.unwrap();
+    assert_eq!(bench.status("a"), Some(Status::Healthy), "a late heartbeat brings it back");
+    let changes = [Bench::next(&mut events).await, Bench::next(&mut events).await, Bench::next(&mut events).await];
+    assert_eq!(changes[2].change, crate::registry::Change::Reaped);
+    assert_eq!((bench.engine.clock().tick().0, bench.status("a")), (80_000, None));
+    assert!(matches!(bench.says("a", None).await, Err(WriteError::Refused(Refusal::Unknown(_)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_durable_has_not_happened() {
+    let bench = bench().await;
+    bench.engine.write(register("a", 1)).await.unwrap();
+    bench.store.failing.store(true, Ordering::SeqCst);
+    for command in [register("b", 1), register("a", 2), Command::Deregister { key: key("a") }] {
+        let refused = bench.engine.write(command).await;
+        assert!(matches!(&refused, Err(WriteError::NotDurable(detail)) if detail.contains("disk")), "{refused:?}");
+    }
+    assert_eq!((bench.status("a"), bench.status("b")), (Some(Status::Healthy), None));
+    assert_eq!(bench.engine.index().instance(&key("a")).unwrap().registration.weight.0, 1);
+    bench.store.failing.store(false, Ordering::SeqCst);
+    bench.engine.write(register("b", 1)).await.unwrap();
+    assert!(bench.engine.revision() > Revision(1002), "revisions of what failed are not given out again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_srvd_notices_does_not_wait_for_the_store() {
+    let bench = bench().await;
+    bench.engine.write(register("a", 1)).await.unwrap();
+    bench.store.failing.store(true, Ordering::SeqCst);
+    bench.says("a", Some(Report::Is(SelfReport::Unhealthy))).await.unwrap();
+    assert_eq!((bench.status("a"), bench.store.writes()), (Some(Status::Unhealthy), 1));
+    let draining = bench.says("a", Some(Report::Draining)).await;
+    assert!(matches!(draining, Err(WriteError::NotDurable(_))), "leaving is a promise");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    bench.store.failing.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(bench.store.writes(), 2, "written once the store is back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_writes_what_is_left_and_gives_back_the_reservation() {
+    let bench = bench().await;
+    bench.engine.write(register("a", 1)).await.unwrap();
+    bench.says("a", Some(Report::Is(SelfReport::Starting))).await.unwrap();
+    assert_eq!(bench.store.writes(), 1);
+    bench.stop.cancel();
+    bench.task.await.unwrap();
+    assert_eq!((bench.store.writes(), bench.store.reserved()), (2, Some(Revision(1002))));
+    assert!(matches!(bench.engine.write(register("b", 1)).await, Err(WriteError::Stopping)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_writers_share_commits() {
+    let bench = bench().await;
+    let writers: Vec<_> = (0..200)
+        .map(|number| {
+            let engine = bench.engine.clone();
+            tokio::spawn(async move { engine.write(register(&format!("i{number}"), 1)).await })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap().unwrap();
+    }
+    assert_eq!(bench.store.writes(), 200);
+    assert!(bench.store.batches.lock().len() < 20, "{}", bench.store.batches.lock().len());
+    assert_eq!(bench.engine.index().service("web").unwrap().instances().len(), 200);
+}

@@ -152,14 +152,12 @@ fn words(body: &Value) -> Result<Heartbeat, Invalid> {
         Report::Is(SelfReport::Unhealthy),
         Report::Draining,
     ];
-    let mut members = Members::of(body)?;
-    let heartbeat = Heartbeat {
+    let members = Members::of(body, &["status", "message", "load"], &["service", "id"])?;
+    Ok(Heartbeat {
         report: members.optional("status", |value| read_json::choice(value, REPORTS, MEANINGS))?,
         message: members.optional("message", pulse::message)?,
         load: members.optional("load", Load::from_json)?,
-    };
-    members.finish(&["service", "id"])?;
-    Ok(heartbeat)
+    })
 }
 
 fn made_id(digits: usize) -> String {

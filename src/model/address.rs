@@ -11,8 +11,10 @@ use super::{Invalid, Reason, json, limits};
 /// The addresses of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// One to eight addresses of either family, without repetition, in the order given.
-    Ips(Box<[IpAddr]>),
+    /// The address that was given alone.
+    One(IpAddr),
+    /// A list of one to eight addresses of either family, without repetition, in the order given.
+    Several(Box<[IpAddr]>),
     /// A host name that others resolve.
     Host(HostName),
 }
@@ -54,10 +56,10 @@ impl Address {
     pub fn from_json(value: &Value, from: IpAddr) -> Result<Self, Reason> {
         let text = json::string(value).map_err(|_| Reason::Address)?;
         if text == "auto" {
-            return Ok(Self::Ips(Box::new([reachable(from)?])));
+            return reachable(from).map(Self::One);
         }
         match text.parse::<IpAddr>() {
-            Ok(ip) => Ok(Self::Ips(Box::new([reachable(ip)?]))),
+            Ok(ip) => reachable(ip).map(Self::One),
             Err(_) => HostName::parse(text).map(Self::Host),
         }
     }
@@ -78,22 +80,23 @@ impl Address {
                 ips.push(ip);
             }
         }
-        Ok(Self::Ips(ips.into()))
+        Ok(Self::Several(ips.into()))
     }
 
     /// The member and value that [`Self::from_json`] or [`Self::from_json_list`] read back.
     pub fn to_json(&self) -> (&'static str, Value) {
         match self {
             Self::Host(name) => ("address", name.as_str().into()),
-            Self::Ips(ips) if ips.len() == 1 => ("address", ips[0].to_string().into()),
-            Self::Ips(ips) => ("addresses", ips.iter().map(IpAddr::to_string).collect()),
+            Self::One(ip) => ("address", ip.to_string().into()),
+            Self::Several(ips) => ("addresses", ips.iter().map(IpAddr::to_string).collect()),
         }
     }
 
     /// The IP addresses; none for a host name.
     pub fn ips(&self) -> &[IpAddr] {
         match self {
-            Self::Ips(ips) => ips,
+            Self::One(ip) => std::slice::from_ref(ip),
+            Self::Several(ips) => ips,
             Self::Host(_) => &[],
         }
     }
@@ -114,12 +117,11 @@ fn reachable(ip: IpAddr) -> Result<IpAddr, Reason> {
 impl fmt::Display for Address {
     /// The first address as it stands in a URL: IPv6 in brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Host(name) => f.write_str(name.as_str()),
-            Self::Ips(ips) => match ips[0] {
-                IpAddr::V4(ip) => ip.fmt(f),
-                IpAddr::V6(ip) => write!(f, "[{ip}]"),
-            },
+        match (self, self.ips().first()) {
+            (Self::Host(name), _) => f.write_str(name.as_str()),
+            (_, Some(IpAddr::V6(ip))) => write!(f, "[{ip}]"),
+            (_, Some(IpAddr::V4(ip))) => ip.fmt(f),
+            (_, None) => Ok(()),
         }
     }
 }

@@ -59,13 +59,20 @@ pub struct CheckDefaults {
 }
 
 const KINDS: &[&str] = &["http", "tcp", "grpc"];
+/// The members of every kind of check.
+const COMMON: &[&str] = &["kind", "port", "interval", "timeout", "rise", "fall"];
+/// The members that only `http` checks have.
+const HTTP: &[&str] = &["path", "method", "headers", "expect", "scheme", "verify"];
+/// Members that only replies have: accepted and ignored.
+const REPLY_MEMBERS: &[&str] = &["last_result", "verdict"];
 
 impl CheckSpec {
     pub fn from_json(value: &Value, defaults: &CheckDefaults) -> Result<Self, Invalid> {
-        let mut members = Members::of(value)?;
-        let kind = members.required("kind", |kind| read::choice(kind, KINDS, KINDS))?;
-        let kind = match kind {
-            "http" => CheckKind::http_from(&mut members)?,
+        let http = value.get("kind").is_none_or(|kind| kind == "http");
+        let known: Vec<&str> = COMMON.iter().chain(if http { HTTP } else { &[] }).copied().collect();
+        let members = Members::of(value, &known, REPLY_MEMBERS)?;
+        let kind = match members.required("kind", |kind| read::choice(kind, KINDS, KINDS))? {
+            "http" => CheckKind::http_from(&members)?,
             "tcp" => CheckKind::Tcp,
             _ => return Err(Invalid::at("kind", Reason::Unavailable { instead: "use http or tcp" })),
         };
@@ -82,7 +89,6 @@ impl CheckSpec {
             rise: members.optional("rise", streak)?.unwrap_or(defaults.rise),
             fall: members.optional("fall", streak)?.unwrap_or(defaults.fall),
         };
-        members.finish(&["last_result", "verdict"])?;
         Ok(spec)
     }
 
@@ -118,7 +124,7 @@ impl CheckKind {
         }
     }
 
-    fn http_from(members: &mut Members<'_>) -> Result<Self, Invalid> {
+    fn http_from(members: &Members<'_>) -> Result<Self, Invalid> {
         const METHODS: &[&str] = &["GET", "HEAD"];
         const SCHEMES: &[&str] = &["http", "https"];
         let scheme = members.optional("scheme", |scheme| read::choice(scheme, SCHEMES, SCHEMES))?;

@@ -25,46 +25,37 @@ const ALIASES: &[(&str, &str)] = &[
 /// How alike two names must be for one to be suggested for the other (Jaro-Winkler, 0 to 1).
 const NEAR: f64 = 0.85;
 
-/// The members of a JSON object while they are read. [`Members::finish`] refuses what nobody asked for.
-pub struct Members<'a> {
-    object: &'a Map<String, Value>,
-    known: Vec<&'static str>,
-}
+/// The members of a JSON object.
+pub struct Members<'a>(&'a Map<String, Value>);
 
 impl<'a> Members<'a> {
-    /// The members of `value`, which must be an object.
-    pub fn of(value: &'a Value) -> Result<Self, Invalid> {
+    /// The members of `value`, which must be an object. Those that are neither `known` nor `ignored` are refused, before
+    /// anything else is found wrong: a mistyped name explains why another member is missing.
+    pub fn of(value: &'a Value, known: &[&'static str], ignored: &[&str]) -> Result<Self, Invalid> {
         let object = value.as_object().ok_or(Reason::Type { expected: "an object" })?;
-        Ok(Self { object, known: Vec::new() })
+        let foreign = |name: &&String| !known.contains(&name.as_str()) && !ignored.contains(&name.as_str());
+        match object.keys().find(foreign) {
+            None => Ok(Self(object)),
+            Some(name) => Err(Invalid::at(name, Reason::Unknown { nearest: nearest(name, known) })),
+        }
     }
 
     /// Reads a member that may be absent.
     pub fn optional<T, E: Into<Invalid>>(
-        &mut self,
-        name: &'static str,
+        &self,
+        name: &str,
         read: impl FnOnce(&'a Value) -> Result<T, E>,
     ) -> Result<Option<T>, Invalid> {
-        self.known.push(name);
-        self.object.get(name).map(|value| read(value).map_err(|fault| fault.into().under(name))).transpose()
+        self.0.get(name).map(|value| read(value).map_err(|fault| fault.into().under(name))).transpose()
     }
 
     /// Reads a member that must be there.
     pub fn required<T, E: Into<Invalid>>(
-        &mut self,
-        name: &'static str,
+        &self,
+        name: &str,
         read: impl FnOnce(&'a Value) -> Result<T, E>,
     ) -> Result<T, Invalid> {
         self.optional(name, read)?.ok_or_else(|| Invalid::at(name, Reason::Missing))
-    }
-
-    /// Refuses members that were neither read nor are in `ignored`.
-    pub fn finish(self, ignored: &[&str]) -> Result<(), Invalid> {
-        let stranger =
-            self.object.keys().find(|name| !self.known.contains(&name.as_str()) && !ignored.contains(&name.as_str()));
-        match stranger {
-            None => Ok(()),
-            Some(name) => Err(Invalid::at(name, Reason::Unknown { nearest: nearest(name, &self.known) })),
-        }
     }
 }
 
@@ -151,14 +142,13 @@ mod tests {
     #[test]
     fn faults_have_paths() {
         let value = json!({"ports": [1, "x"]});
-        let mut members = Members::of(&value).unwrap();
+        let members = Members::of(&value, &["ports"], &[]).unwrap();
         let fault = members.optional("ports", |ports| list(ports, 4, |port| integer(port, 1..=9))).unwrap_err();
         assert_eq!(fault.field, "ports[1]");
         assert_eq!(fault.to_string(), "`ports[1]` must be a whole number");
-        let value = json!({"a": 1, "b": 2});
-        let mut members = Members::of(&value).unwrap();
-        members.optional("a", |value| integer(value, 0..=1)).unwrap();
-        assert_eq!(members.finish(&[]).unwrap_err().field, "b");
+        let value = json!({"a": 1, "hots": 2, "c": 3});
+        let refused = Members::of(&value, &["a", "host"], &["c"]).err().unwrap();
+        assert_eq!((refused.field.as_str(), refused.reason), ("hots", Reason::Unknown { nearest: Some("host") }));
     }
 
     #[test]

@@ -139,21 +139,22 @@ impl Words {
 
 impl Load {
     pub fn from_json(value: &Value) -> Result<Self, Invalid> {
-        let mut members = Members::of(value)?;
-        for share in ["cpu", "memory", "disk"] {
+        const SHARES: &[&str] = &["cpu", "memory", "disk"];
+        const AMOUNTS: &[&str] = &["latency_ms", "connections", "requests", "errors"];
+        let members = Members::of(value, &[SHARES, AMOUNTS].concat(), &[])?;
+        for share in SHARES {
             members.optional(share, |value| match value.as_f64() {
                 None => Err(Reason::Type { expected: "a number" }),
                 Some(number) if (0.0..=1.0).contains(&number) => Ok(()),
                 Some(_) => Err(Reason::Range { min: 0, max: 1 }),
             })?;
         }
-        for amount in ["latency_ms", "connections", "requests", "errors"] {
+        for amount in AMOUNTS {
             members.optional(amount, |value| match value.as_f64() {
                 Some(number) if number >= 0.0 => Ok(()),
                 _ => Err(Reason::Type { expected: "a number that is not negative" }),
             })?;
         }
-        members.finish(&[])?;
         Ok(Self(value.as_object().cloned().unwrap_or_default()))
     }
 

@@ -68,6 +68,25 @@ pub struct Defaults {
     pub checks: Vec<CheckSpec>,
 }
 
+const MEMBERS: &[&str] = &[
+    "address",
+    "addresses",
+    "port",
+    "ports",
+    "protocol",
+    "scheme",
+    "version",
+    "weight",
+    "priority",
+    "tags",
+    "metadata",
+    "status",
+    "ttl",
+    "deregister_after",
+    "slow_start",
+    "checks",
+];
+
 /// Members that only replies have, and the two that the path gives: accepted, and left to others.
 pub const REPLY_MEMBERS: &[&str] = &[
     "service",
@@ -91,7 +110,7 @@ impl Registration {
     /// # Errors
     /// The first member that is wrong, with its path.
     pub fn from_json(value: &Value, defaults: &Defaults, from: IpAddr) -> Result<Self, Invalid> {
-        let mut members = Members::of(value)?;
+        let members = Members::of(value, MEMBERS, REPLY_MEMBERS)?;
         let address = members.optional("address", |address| Address::from_json(address, from))?;
         let addresses = members.optional("addresses", Address::from_json_list)?;
         let ports = members.optional("ports", named_ports)?.unwrap_or_default();
@@ -118,7 +137,6 @@ impl Registration {
                 })?
                 .unwrap_or_else(|| defaults.checks.clone()),
         };
-        members.finish(REPLY_MEMBERS)?;
         Ok(registration)
     }
 
@@ -152,6 +170,11 @@ impl Registration {
         }
         object.insert("checks".into(), self.checks.iter().map(CheckSpec::to_json).collect());
         object
+    }
+
+    /// Whether checks of this registration reach the same place as those of another.
+    pub fn same_target(&self, other: &Self) -> bool {
+        self.address == other.address && self.port == other.port
     }
 
     /// The strings of the TXT record: `version` first, then the metadata (RFC 6763 §6.3).

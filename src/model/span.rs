@@ -66,7 +66,7 @@ impl fmt::Display for Span {
         let mut rest = self.0;
         for (name, factor) in UNITS {
             // Days only where they come out even: `24h` and `1d` are both read, and hours read better below a week.
-            if name == "d" && (rest % factor != 0 || rest < 2 * factor) {
+            if name == "d" && (!rest.is_multiple_of(factor) || rest < 2 * factor) {
                 continue;
             }
             if rest >= factor {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::command::Report;
+use super::command::{Observation, Report};
 use super::{Change, Command, Done, Event, Refusal, Registry};
 use crate::model::{
     CheckSpec, Condition, Instance, Invalid, Key, Moment, Pulse, Reason, Registration, Renewal, Verdict,
@@ -24,7 +24,7 @@ impl Registry {
             Command::Patch { key, patch, from } => self.patch(key, patch, from, now, events),
             Command::Deregister { key } => self.remove(key, Change::Deregistered, events),
             Command::Heartbeat { key, report } => self.heartbeat(key, report, now, events),
-            Command::Observe { key, life, check, verdict } => self.observe(key, &life, &check, verdict, now, events),
+            Command::Observe(observation) => self.observe(observation, now, events),
         }
     }
 
@@ -139,7 +139,7 @@ impl Registry {
         events: &mut Vec<Event>,
     ) -> Arc<Instance> {
         let old = &current.registration;
-        let same_target = old.address == registration.address && old.port == registration.port;
+        let same_target = old.same_target(&registration);
         let kept = |check: &CheckSpec| {
             let at = old.checks.iter().position(|old| old == check).filter(|_| same_target);
             at.and_then(|at| current.condition.checks.get(at).copied()).unwrap_or_default()
@@ -195,22 +195,15 @@ impl Registry {
         Ok(Done::Noted)
     }
 
-    fn observe(
-        &mut self,
-        key: Key,
-        life: &Arc<Pulse>,
-        check: &CheckSpec,
-        verdict: Verdict,
-        now: Moment,
-        events: &mut Vec<Event>,
-    ) -> Result<Done, Refusal> {
+    fn observe(&mut self, observation: Observation, now: Moment, events: &mut Vec<Event>) -> Result<Done, Refusal> {
+        let Observation { key, life, registration, check, verdict } = observation;
         let current = self.instance(&key).cloned().ok_or_else(|| Refusal::Unknown(key.clone()))?;
-        if !Arc::ptr_eq(&current.pulse, life) {
+        if !Arc::ptr_eq(&current.pulse, &life) || !current.registration.same_target(&registration) {
             return Err(Refusal::Unknown(key));
         }
         let mut condition = current.condition.clone();
         for (at, spec) in current.registration.checks.iter().enumerate() {
-            if spec == check {
+            if *spec == check {
                 condition.checks[at] = verdict;
             }
         }
@@ -285,16 +278,10 @@ impl Registry {
     }
 }
 
-/// A registration with a merge patch laid over it (RFC 7396). `address` and `addresses` are two spellings of one thing,
-/// so a patch that gives one takes the place of the other.
+/// A registration with a merge patch laid over it (RFC 7396).
 fn merged(registration: &Registration, patch: Value) -> Result<Value, Invalid> {
     let Value::Object(patch) = patch else { return Err(Reason::Type { expected: "an object" }.into()) };
     let mut target = registration.to_json();
-    for (given, other) in [("address", "addresses"), ("addresses", "address")] {
-        if patch.get(given).is_some_and(|value| !value.is_null()) {
-            target.remove(other);
-        }
-    }
     merge(&mut target, patch);
     Ok(Value::Object(target))
 }

@@ -30,13 +30,19 @@ pub enum Command {
         key: Key,
         report: Option<Report>,
     },
-    /// The verdict of a check turned. It counts only while the registration is of the same `life` and has the check.
-    Observe {
-        key: Key,
-        life: Arc<Pulse>,
-        check: CheckSpec,
-        verdict: Verdict,
-    },
+    /// The verdict of a check turned.
+    Observe(Observation),
+}
+
+/// The verdict of a check on an instance. It counts while the instance is of the same `life`, has the check, and is
+/// where the `registration` that was checked says.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    pub key: Key,
+    pub life: Arc<Pulse>,
+    pub registration: Arc<Registration>,
+    pub check: CheckSpec,
+    pub verdict: Verdict,
 }
 
 /// What an instance reports of itself in a heartbeat.

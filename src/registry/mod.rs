@@ -14,7 +14,7 @@ mod service;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use command::{Change, Command, Done, Event, Refusal, Report};
+pub use command::{Change, Command, Done, Event, Observation, Refusal, Report};
 
 use crate::model::{Condition, Defaults, Instance, Key, Moment, Pulse, Revision, ServiceName, Span};
 use deadline::Deadlines;

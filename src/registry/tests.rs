@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::command::Report;
+use super::command::{Observation, Report};
 use super::*;
 use crate::model::{CheckDefaults, InstanceId, Registration, SelfReport, Status, Tick, Verdict};
 
@@ -164,7 +164,9 @@ fn verdicts_count_for_their_life_and_check_only() {
     assert_eq!(shell.status("a"), Some(Status::Starting));
     let verdict = |shell: &mut Shell, life: &Arc<Pulse>, at: usize, verdict| {
         let check = registration(json!({"checks": [{"kind": "tcp"}, {"kind": "http"}]})).checks[at].clone();
-        shell.apply(Command::Observe { key: key("web", "a"), life: Arc::clone(life), check, verdict })
+        let registration = registration(json!({}));
+        let life = Arc::clone(life);
+        shell.apply(Command::Observe(Observation { key: key("web", "a"), life, registration, check, verdict }))
     };
     let life = Arc::clone(&shell.registry.instance(&key("web", "a")).unwrap().pulse);
     verdict(&mut shell, &life, 0, Verdict::Passing).0.unwrap();
@@ -200,7 +202,8 @@ fn patches_merge_and_keep_the_rest() {
     assert_eq!(written.get("version"), None);
     assert_eq!(now.status(), Status::Unhealthy, "what it said of itself is not what was patched");
     assert_eq!(patch(&mut shell, json!({"weight": 9})), Ok(0));
-    assert_eq!(patch(&mut shell, json!({"addresses": ["10.0.0.1", "::1"]})), Ok(1));
+    assert!(patch(&mut shell, json!({"addresses": ["10.0.0.1"]})).unwrap_err().contains("stands beside `address`"));
+    assert_eq!(patch(&mut shell, json!({"address": null, "addresses": ["10.0.0.1", "::1"]})), Ok(1));
     assert!(patch(&mut shell, json!({"port": null})).unwrap_err().contains("`port` is required"));
     assert!(patch(&mut shell, json!({"weigth": 1})).unwrap_err().contains("is `weight` meant"));
     assert!(patch(&mut shell, json!([1])).is_err());
@@ -353,7 +356,8 @@ fn run(shell: &mut Shell, step: &Step) -> Vec<Event> {
             let Some(instance) = shell.registry.instance(&name(id)) else { return Vec::new() };
             let verdict = if passing { Verdict::Passing } else { Verdict::Failing };
             let (life, check) = (Arc::clone(&instance.pulse), variant(1).checks[0].clone());
-            Command::Observe { key: name(id), life, check, verdict }
+            let registration = Arc::clone(&instance.registration);
+            Command::Observe(Observation { key: name(id), life, registration, check, verdict })
         }
         Step::Pass(millis) => return shell.pass(millis),
     };

@@ -38,7 +38,10 @@ pub fn serve(args: ConfigArgs) -> ExitCode {
         telemetry::start(&loaded.config.log);
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(run(&loaded))
+        let result = runtime.block_on(run(&loaded));
+        // A name look-up of a check cannot be interrupted; it does not keep the process.
+        runtime.shutdown_background();
+        result
     }))
 }
 
@@ -112,10 +115,14 @@ async fn run_on<S: Store>(
     let serving = Serving::start(config, zones, listeners, &engine, &readiness)?;
     tokio::select! {
         loaded = runner.load() => loaded?,
-        () = signals.stop() => return Ok(serving.stop().await),
+        () = signals.stop() => {
+            serving.stop().await;
+            return Ok(());
+        }
     }
     let stop_engine = CancellationToken::new();
-    let background = background(runner, &engine, &stop_engine);
+    let checks = health::Settings { allow: config.health.allow.clone(), ..health::Settings::default() };
+    let background = background(runner, &engine, checks, &stop_engine);
     readiness.set(true);
     println!("{ready_line}");
     tracing::info!(revision = engine.revision().0, "ready");
@@ -146,10 +153,15 @@ fn defaults(config: &Config) -> Defaults {
 }
 
 /// Starts the engine's task and the checks. The checks end first, then the engine writes what is left.
-fn background<S: Store>(runner: Runner<S>, engine: &Engine, stop: &CancellationToken) -> TaskTracker {
+fn background<S: Store>(
+    runner: Runner<S>,
+    engine: &Engine,
+    checks: health::Settings,
+    stop: &CancellationToken,
+) -> TaskTracker {
     let tasks = TaskTracker::new();
     tasks.spawn(runner.run(stop.clone().cancelled_owned()));
-    tasks.spawn(health::run(engine.clone(), health::Settings::default(), stop.clone().cancelled_owned()));
+    tasks.spawn(health::run(engine.clone(), checks, stop.clone().cancelled_owned()));
     tasks.close();
     tasks
 }

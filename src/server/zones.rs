@@ -127,9 +127,9 @@ mod tests {
     #[test]
     fn every_fault_is_named_with_its_file() {
         let (_directory, loaded) =
-            zones(&[("a.example.zone", "nonsense\n"), ("b..zone", OWN), ("c.example.zone", "$INCLUDE ../x\n")]);
+            zones(&[("a.example.zone", "nonsense\n"), ("b...zone", OWN), ("c.example.zone", "$INCLUDE ../x\n")]);
         let faults = loaded.unwrap_err();
-        for part in ["a.example.zone:1:", "b..zone: the file's name", "c.example.zone:1:"] {
+        for part in ["a.example.zone:1:", "b...zone: the file's name", "c.example.zone:1:"] {
             assert!(faults.iter().any(|fault| fault.contains(part)), "{part} in {faults:?}");
         }
     }

@@ -42,7 +42,9 @@ pub fn decode(key: Key, stored: &[u8]) -> Result<Stored, String> {
 }
 
 fn instance(key: Key, value: &Value) -> Result<Stored, Invalid> {
-    let mut members = Members::of(value)?;
+    const MEMBERS: &[&str] =
+        &["registration", "draining", "lapsed", "said", "verdicts", "created_at", "changed_at", "revision"];
+    let members = Members::of(value, MEMBERS, &[])?;
     let registration =
         members.required("registration", |value| Registration::from_json(value, &defaults(), NOWHERE))?;
     let verdicts = members.required("verdicts", |value| read::list(value, usize::MAX, verdict))?;
@@ -61,7 +63,6 @@ fn instance(key: Key, value: &Value) -> Result<Stored, Invalid> {
         changed_at: members.required("changed_at", time)?,
         revision: members.required("revision", |value| read::integer(value, 0..=u64::MAX).map(Revision))?,
     };
-    members.finish(&[])?;
     Ok(stored)
 }
 

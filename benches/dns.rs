@@ -1,0 +1,105 @@
+//! Answering queries in process: from the octets of a query to those of its answer.
+//!
+//! Names are `dns/case/size`; the size is the number of services (of five instances each), or of instances of the one
+//! service that is asked for. Each case checks the answer that it measures.
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use hickory_proto::op::{Message, ResponseCode};
+use serde_json::json;
+use srvd::answer::{Catalog, LiveZone};
+use srvd::dns::{Responder, Transport};
+use srvd::engine::{Clock, Engine};
+use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Registration, ServiceName, Span};
+use srvd::registry::{Command, Rules};
+use srvd::store::Memory;
+use srvd::wire::{Name, RecordType};
+use srvd::zone::Zones;
+
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn rules() -> Rules {
+    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
+    let defaults = Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() };
+    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11 }
+}
+
+/// A responder over `services` services `s0`, `s1`, … of `instances` instances each.
+fn responder(services: usize, instances: usize) -> Responder {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (engine, mut runner) = Engine::new(Memory, rules(), Clock::start());
+    runtime.block_on(async {
+        runner.load().await.unwrap();
+        let running = tokio::spawn(runner.run(std::future::pending()));
+        for number in 0..services * instances {
+            let (service, id) = (number / instances, number % instances);
+            let octets = (number as u32).to_be_bytes();
+            let body = json!({"address": format!("10.{}.{}.{}", octets[1], octets[2], octets[3]), "port": 8080});
+            let key = Key {
+                service: ServiceName::parse(&format!("s{service}")).unwrap(),
+                id: InstanceId::parse(&format!("i-{id:04x}")).unwrap(),
+            };
+            let registration = Arc::new(Registration::from_json(&body, &rules().defaults, CLIENT).unwrap());
+            engine.write(Command::Register { key, registration, only_new: true }).await.unwrap();
+        }
+        running.abort();
+    });
+    let live = LiveZone {
+        apex: Name::parse("svc.local").unwrap(),
+        record_ttl: 5,
+        negative_ttl: 5,
+        srv_weight_scale: 1,
+        addresses: vec![CLIENT],
+    };
+    let catalog = Catalog { live, additions: None, zones: Zones::default() };
+    Responder::new(catalog, Arc::clone(engine.index()), 1232)
+}
+
+fn query(name: &str, rtype: RecordType) -> Vec<u8> {
+    let header = [0x12, 0x34, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 1];
+    let opt = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
+    [&header[..], Name::parse(name).unwrap().wire(), &rtype.0.to_be_bytes(), &[0, 1], &opt].concat()
+}
+
+/// What an answer must be for its measurement to mean anything: response code, answers, and whether TC is set.
+struct Expected(ResponseCode, usize, bool);
+
+fn measure(c: &mut Criterion, id: &str, responder: &Responder, packet: &[u8], expected: &Expected) {
+    let mut out = Vec::with_capacity(4096);
+    assert!(responder.respond(packet, CLIENT, Transport::Udp, 1, &mut out));
+    let answer = Message::from_vec(&out).unwrap();
+    let Expected(rcode, answers, truncated) = *expected;
+    assert_eq!((answer.metadata.response_code, answer.answers.len()), (rcode, answers));
+    assert_eq!(answer.metadata.truncation, truncated);
+    let mut draw = 0;
+    c.bench_function(id, |bencher| {
+        bencher.iter(|| {
+            draw += 1;
+            black_box(responder.respond(black_box(packet), CLIENT, Transport::Udp, draw, &mut out))
+        });
+    });
+}
+
+fn answers(c: &mut Criterion) {
+    let many = responder(1000, 5);
+    for (case, name, rtype, expected) in [
+        ("srv", "_s500._tcp.svc.local", RecordType::SRV, Expected(ResponseCode::NoError, 5, false)),
+        ("a", "s500.svc.local", RecordType::A, Expected(ResponseCode::NoError, 5, false)),
+        ("nodata", "s500.svc.local", RecordType::AAAA, Expected(ResponseCode::NoError, 0, false)),
+        ("nxdomain", "nothing.svc.local", RecordType::A, Expected(ResponseCode::NXDomain, 0, false)),
+    ] {
+        measure(c, &format!("dns/{case}/1000"), &many, &query(name, rtype), &expected);
+    }
+    for (instances, kept) in [(10, 10), (100, 30)] {
+        let one = responder(1, instances);
+        let expected = Expected(ResponseCode::NoError, kept, kept < instances);
+        let packet = query("s0.svc.local", RecordType::SRV);
+        measure(c, &format!("dns/srv-of-one-service/{instances}"), &one, &packet, &expected);
+    }
+}
+
+criterion_group!(benches, answers);
+criterion_main!(benches);

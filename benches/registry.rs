@@ -1,0 +1,81 @@
+//! Applying changes to the registry, without store and publication.
+//!
+//! Names are `registry/case/size`; the size is the number of instances that are registered, five to a service. Each case
+//! checks that its commands did what they say.
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use serde_json::json;
+use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Moment, Registration, Revision, ServiceName, Span, Tick};
+use srvd::registry::{Command, Done, Registry, Rules};
+
+const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn rules() -> Rules {
+    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
+    let defaults = Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() };
+    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11 }
+}
+
+fn now() -> Moment {
+    Moment { tick: Tick(1), wall: jiff::Timestamp::UNIX_EPOCH }
+}
+
+fn key(number: usize) -> Key {
+    Key {
+        service: ServiceName::parse(&format!("s{}", number / 5)).unwrap(),
+        id: InstanceId::parse(&format!("i-{number:x}")).unwrap(),
+    }
+}
+
+fn registration(weight: u16) -> Arc<Registration> {
+    let body =
+        json!({"address": "10.0.0.7", "port": 8080, "weight": weight, "tags": ["v2"], "metadata": {"team": "shop"}});
+    Arc::new(Registration::from_json(&body, &rules().defaults, FROM).unwrap())
+}
+
+fn filled(size: usize) -> Registry {
+    let (mut registry, mut events) = (Registry::new(rules(), Revision::ZERO), Vec::new());
+    let same = registration(1);
+    for number in 0..size {
+        let command = Command::Register { key: key(number), registration: Arc::clone(&same), only_new: true };
+        registry.apply(command, now(), &mut events).unwrap();
+    }
+    assert_eq!(events.len(), size);
+    registry
+}
+
+fn changes(c: &mut Criterion) {
+    let variants = [registration(2), registration(3)];
+    for size in [1_000, 100_000] {
+        let mut registry = filled(size);
+        let keys: Vec<Key> = (0..size).map(key).collect();
+        let (mut events, mut turn) = (Vec::new(), 0);
+        c.bench_function(&format!("registry/register/{size}"), |bencher| {
+            bencher.iter(|| {
+                let key = keys[turn * 7919 % size].clone();
+                // Every round brings another weight, so that each registration is a change.
+                let registration = Arc::clone(&variants[turn / size % 2]);
+                turn += 1;
+                events.clear();
+                let done = registry.apply(Command::Register { key, registration, only_new: false }, now(), &mut events);
+                assert!(matches!(black_box(done), Ok(Done::Replaced(_))) && events.len() == 1);
+            });
+        });
+        c.bench_function(&format!("registry/heartbeat/{size}"), |bencher| {
+            bencher.iter(|| {
+                turn += 1;
+                let key = keys[turn * 7919 % size].clone();
+                events.clear();
+                let done = registry.apply(Command::Heartbeat { key, report: None }, now(), &mut events);
+                assert!(matches!(black_box(done), Ok(Done::Noted)) && events.is_empty());
+            });
+        });
+    }
+}
+
+criterion_group!(benches, changes);
+criterion_main!(benches);

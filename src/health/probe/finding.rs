@@ -1,0 +1,190 @@
+//! What a run of a check found, as one of a closed set, and the one line that people read about it.
+//!
+//! The line holds nothing that the target sent except its status code: what a body or a header says is not for everyone
+//! who may read the registry.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use super::target::Refusal;
+use crate::model::Span;
+
+/// The result of one run.
+#[derive(Debug)]
+pub struct Finding {
+    /// The address that decided, where that is not plain.
+    address: Option<IpAddr>,
+    outcome: Outcome,
+    took: Duration,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Passed(Pass),
+    Failed(Fault),
+    /// The check could not be carried out: this says nothing about the target.
+    Hindered(Hindrance),
+}
+
+/// Why a check passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    Connected,
+    Status(StatusCode),
+}
+
+/// Why a check failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// A status that was not expected.
+    Status(StatusCode),
+    ConnectionRefused,
+    ConnectionReset,
+    Unreachable,
+    /// The connection was closed before there was a whole head of an answer.
+    Closed,
+    NotHttp,
+    /// The head of the answer is longer, or has more fields, than is read.
+    HeadTooLarge,
+    /// The host name has no address.
+    Unresolved,
+    NoAnswer {
+        within: Span,
+    },
+    /// srvd does not connect to such addresses.
+    Forbidden(Refusal),
+    /// The request cannot be put into HTTP.
+    Unsendable,
+    Io(ErrorKind),
+}
+
+/// What kept srvd from carrying a check out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hindrance {
+    /// No descriptors, ports or memory are left for a socket.
+    NoSocket,
+    /// The process did not run for a while.
+    StoodStill,
+}
+
+/// Descriptors used up, in the system and in the process; alike on Linux, the BSDs and macOS (errno.h).
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
+impl Finding {
+    pub fn new(address: Option<IpAddr>, outcome: Outcome, took: Duration) -> Self {
+        Self { address, outcome, took }
+    }
+
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// From the start of the run to its end, in milliseconds.
+    pub fn took_ms(&self) -> u32 {
+        u32::try_from(self.took.as_millis()).unwrap_or(u32::MAX)
+    }
+}
+
+impl From<io::Error> for Outcome {
+    fn from(error: io::Error) -> Self {
+        if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) {
+            return Hindrance::NoSocket.into();
+        }
+        match error.kind() {
+            ErrorKind::AddrNotAvailable | ErrorKind::OutOfMemory => Hindrance::NoSocket.into(),
+            ErrorKind::ConnectionRefused => Fault::ConnectionRefused.into(),
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+                Fault::ConnectionReset.into()
+            }
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Fault::Unreachable.into(),
+            ErrorKind::UnexpectedEof => Fault::Closed.into(),
+            other => Fault::Io(other).into(),
+        }
+    }
+}
+
+impl From<Fault> for Outcome {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+impl From<Hindrance> for Outcome {
+    fn from(hindrance: Hindrance) -> Self {
+        Self::Hindered(hindrance)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(address) = self.address {
+            write!(f, "{address}: ")?;
+        }
+        match &self.outcome {
+            Outcome::Passed(Pass::Connected) => f.write_str("connected"),
+            Outcome::Passed(Pass::Status(status)) => show_status(*status, f),
+            Outcome::Failed(fault) => fault.fmt(f),
+            Outcome::Hindered(Hindrance::NoSocket) => f.write_str("srvd has no socket left"),
+            Outcome::Hindered(Hindrance::StoodStill) => f.write_str("srvd stood still"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => show_status(*status, f),
+            Self::ConnectionRefused => f.write_str("connection refused"),
+            Self::ConnectionReset => f.write_str("connection reset"),
+            Self::Unreachable => f.write_str("no route to the address"),
+            Self::Closed => f.write_str("connection closed without an answer"),
+            Self::NotHttp => f.write_str("the answer is not HTTP/1"),
+            Self::HeadTooLarge => f.write_str("the head of the answer is too large"),
+            Self::Unresolved => f.write_str("the host name has no address"),
+            Self::NoAnswer { within } => write!(f, "no answer within {within}"),
+            Self::Forbidden(refusal) => refusal.fmt(f),
+            Self::Unsendable => f.write_str("the request cannot be put into HTTP"),
+            Self::Io(kind) => kind.fmt(f),
+        }
+    }
+}
+
+/// The code with its registered phrase, never with what the target wrote there.
+fn show_status(status: StatusCode, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match status.canonical_reason() {
+        Some(phrase) => write!(f, "{} {phrase}", status.as_u16()),
+        None => write!(f, "{}", status.as_u16()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_is_told_in_words() {
+        for (error, line) in [
+            (ErrorKind::ConnectionRefused.into(), "connection refused"),
+            (ErrorKind::ConnectionReset.into(), "connection reset"),
+            (ErrorKind::HostUnreachable.into(), "no route to the address"),
+            (ErrorKind::UnexpectedEof.into(), "connection closed without an answer"),
+            (ErrorKind::PermissionDenied.into(), "permission denied"),
+            (ErrorKind::AddrNotAvailable.into(), "srvd has no socket left"),
+            (io::Error::from_raw_os_error(EMFILE), "srvd has no socket left"),
+        ] {
+            let outcome = Outcome::from(error);
+            let failed = !line.starts_with("srvd");
+            assert_eq!(matches!(outcome, Outcome::Failed(_)), failed, "{line}");
+            assert_eq!(Finding::new(None, outcome, Duration::ZERO).to_string(), line);
+        }
+        let odd = Fault::Status(StatusCode::from_u16(599).unwrap());
+        let finding = Finding::new(Some("2001:db8::1".parse().unwrap()), odd.into(), Duration::MAX);
+        assert_eq!((finding.to_string().as_str(), finding.took_ms()), ("2001:db8::1: 599", u32::MAX));
+    }
+}

@@ -1,0 +1,220 @@
+//! The task that owns the schedule: takes changes in, starts what is due, passes results on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+use super::Settings;
+use super::probe::{Finding, Outcome, Prober};
+use super::schedule::{CheckId, Run, Schedule};
+use crate::engine::Engine;
+use crate::model::{CheckResult, Instance, Span, Tick, Verdict};
+use crate::registry::{Event, Observation};
+
+/// Events taken in before due checks get their turn.
+const GULP: usize = 4096;
+/// Between two warnings that checks cannot be carried out.
+const WARN_EVERY: Span = Span::from_secs(60);
+
+type Events = broadcast::Receiver<Arc<Event>>;
+
+/// The schedule with everything around it that is not pure.
+pub(super) struct Runner {
+    engine: Engine,
+    in_flight: usize,
+    prober: Arc<Prober>,
+    schedule: Schedule,
+    probes: JoinSet<(CheckId, Finding)>,
+    running: HashMap<CheckId, (Run, AbortHandle)>,
+    /// When it was last said that checks cannot be carried out.
+    warned: Option<Tick>,
+}
+
+impl Runner {
+    pub fn new(engine: Engine, settings: Settings) -> Self {
+        Self {
+            engine,
+            in_flight: settings.in_flight.max(1),
+            prober: Arc::new(Prober::new(settings.allow)),
+            schedule: Schedule::default(),
+            probes: JoinSet::new(),
+            running: HashMap::new(),
+            warned: None,
+        }
+    }
+
+    /// Works for ever; dropping it drops every run under way.
+    pub async fn run(mut self) {
+        // Subscribed before the index is read: what comes between is seen twice, and the revision tells.
+        let mut events = self.engine.subscribe();
+        self.start_over();
+        loop {
+            self.catch_up(&mut events);
+            self.start_due();
+            let next_start = self.next_start();
+            tokio::select! {
+                event = events.recv() => match event {
+                    Ok(event) => self.take(&event),
+                    Err(RecvError::Lagged(missed)) => self.fell_behind(missed),
+                    // Cannot be while this task holds an engine.
+                    Err(RecvError::Closed) => return,
+                },
+                Some(ended) = self.probes.join_next() => self.ended(ended).await,
+                () = at(next_start) => {}
+            }
+        }
+    }
+
+    /// Takes in what has gathered before anything is started, so that instances which come together are spread.
+    fn catch_up(&mut self, events: &mut Events) {
+        for _ in 0..GULP {
+            match events.try_recv() {
+                Ok(event) => self.take(&event),
+                Err(TryRecvError::Lagged(missed)) => self.fell_behind(missed),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn take(&mut self, event: &Event) {
+        let gone = match &event.after {
+            Some(after) => self.schedule.put(after, self.engine.clock().tick(), &mut rand::random),
+            None => self.schedule.remove(&event.key, event.revision),
+        };
+        self.abort(gone);
+    }
+
+    fn fell_behind(&mut self, missed: u64) {
+        tracing::debug!(missed, "checks start over from the index");
+        self.start_over();
+    }
+
+    fn start_over(&mut self) {
+        let now = self.engine.clock().tick();
+        let index = Arc::clone(self.engine.index());
+        // Those that are gone first: they crowd nobody.
+        let gone = self
+            .schedule
+            .retain(|key, life| index.instance(key).is_some_and(|instance| Arc::ptr_eq(&instance.pulse, life)));
+        self.abort(gone);
+        for view in index.views() {
+            for instance in view.instances() {
+                let gone = self.schedule.put(instance, now, &mut rand::random);
+                self.abort(gone);
+            }
+        }
+    }
+
+    fn abort(&mut self, gone: Vec<CheckId>) {
+        for (_, probe) in gone.iter().filter_map(|id| self.running.remove(id)) {
+            probe.abort();
+        }
+    }
+
+    fn start_due(&mut self) {
+        let now = self.engine.clock().tick();
+        while self.probes.len() < self.in_flight {
+            let Some(run) = self.schedule.start(now) else { return };
+            let (id, prober, task) = (run.id, Arc::clone(&self.prober), run.clone());
+            let probe = self.probes.spawn(async move { (id, prober.probe(&task.registration, task.spec()).await) });
+            self.running.insert(id, (run, probe));
+        }
+    }
+
+    /// When the next check may start.
+    fn next_start(&self) -> Option<Instant> {
+        let due = self.schedule.next_due().filter(|_| self.probes.len() < self.in_flight);
+        due.map(|due| self.engine.clock().instant(due))
+    }
+
+    async fn ended(&mut self, ended: Result<(CheckId, Finding), JoinError>) {
+        match ended {
+            Ok((id, finding)) => {
+                if let Some((run, _)) = self.running.remove(&id) {
+                    self.found(&run, &finding).await;
+                }
+            }
+            Err(error) if error.is_panic() => {
+                tracing::error!(%error, "a check panicked");
+                let id = self.running.iter().find(|(_, (_, probe))| probe.id() == error.id()).map(|(id, _)| *id);
+                if let Some((run, _)) = id.and_then(|id| self.running.remove(&id)) {
+                    self.schedule.finish(run.id, None, self.engine.clock().tick());
+                }
+            }
+            // Aborted by us.
+            Err(_) => {}
+        }
+    }
+
+    /// Keeps a result, and reports the verdict if it turned or is not what is published.
+    async fn found(&mut self, run: &Run, finding: &Finding) {
+        let now = self.engine.clock().now();
+        let published = self.published(run);
+        let passed = published.is_some().then(|| self.conclusion(run, finding)).flatten();
+        let observed = self.schedule.finish(run.id, passed, now.tick);
+        let (Some((instance, places)), Some(passed), Some(observed)) = (published, passed, observed) else { return };
+        let result = CheckResult { at: now.wall, passed, took_ms: finding.took_ms(), detail: finding.to_string() };
+        instance.pulse.words(|words| places.iter().for_each(|&place| words.keep_result(place, result.clone())));
+        let stands = places.iter().all(|&place| instance.condition.checks.get(place) == Some(&observed.verdict));
+        if observed.turned || !stands {
+            tell(run, &instance, observed.verdict, &result.detail);
+            let observation = Observation {
+                key: run.key.clone(),
+                life: Arc::clone(&run.life),
+                registration: Arc::clone(&run.registration),
+                check: run.spec().clone(),
+                verdict: observed.verdict,
+            };
+            self.engine.observe(observation).await;
+        }
+    }
+
+    /// The published instance if the run is still about it, with every place that the check has in it.
+    fn published(&self, run: &Run) -> Option<(Arc<Instance>, SmallVec<[usize; 1]>)> {
+        let instance = self.engine.index().instance(&run.key)?;
+        let alive = Arc::ptr_eq(&instance.pulse, &run.life) && instance.registration.same_target(&run.registration);
+        let checks = instance.registration.checks.iter().enumerate();
+        let places: SmallVec<_> = checks.filter(|(_, spec)| *spec == run.spec()).map(|(place, _)| place).collect();
+        (alive && !places.is_empty()).then_some((instance, places))
+    }
+
+    /// Whether the check passed; `None` when it could not be carried out.
+    fn conclusion(&mut self, run: &Run, finding: &Finding) -> Option<bool> {
+        let passed = match finding.outcome() {
+            Outcome::Passed(_) => Some(true),
+            Outcome::Failed(_) => Some(false),
+            Outcome::Hindered(_) => None,
+        };
+        let now = self.engine.clock().tick();
+        if passed.is_none() && self.warned.is_none_or(|before| now.since(before) >= WARN_EVERY) {
+            tracing::warn!(instance = %run.key, reason = %finding, "checks cannot be carried out");
+            self.warned = Some(now);
+        }
+        passed
+    }
+}
+
+/// Logs a verdict; a first pass is what everybody expects.
+fn tell(run: &Run, instance: &Instance, verdict: Verdict, detail: &str) {
+    let (check, reached) = (run.spec().kind.as_str(), verdict.as_str());
+    if verdict == Verdict::Passing && instance.condition.checks.contains(&Verdict::Unknown) {
+        tracing::debug!(instance = %run.key, check, verdict = reached, detail, "check turned");
+    } else {
+        tracing::info!(instance = %run.key, check, verdict = reached, detail, "check turned");
+    }
+}
+
+/// Waits for an instant, or for ever.
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Hand-made queries, and responses read by an independent DNS implementation.
+//!
+//! Where a test needs thousands of queries, the same socket again, or the very octets, `dig` cannot help. Every response
+//! is read to its end by the `domain` crate: a message that it cannot parse fails the test.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use domain::base::name::ToLabelIter;
+use domain::base::{Message, ParsedName};
+use domain::rdata::AllRecordData;
+
+pub const A: u16 = 1;
+pub const AAAA: u16 = 28;
+pub const SRV: u16 = 33;
+
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// A query of class IN for `name` in presentation format, with its case kept; `udp_payload` adds an OPT record.
+pub fn query(id: u16, name: &str, kind: u16, udp_payload: Option<u16>) -> Vec<u8> {
+    let mut octets = id.to_be_bytes().to_vec();
+    octets.extend([0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, u8::from(udp_payload.is_some())]);
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        octets.push(u8::try_from(label.len()).expect("a label is at most 63 octets"));
+        octets.extend(label.as_bytes());
+    }
+    octets.push(0);
+    octets.extend(kind.to_be_bytes());
+    octets.extend([0, 1]);
+    if let Some(size) = udp_payload {
+        octets.extend([0, 0, 41]);
+        octets.extend(size.to_be_bytes());
+        octets.extend([0; 6]);
+    }
+    octets
+}
+
+/// One client: a UDP socket that speaks to one server.
+pub struct Udp {
+    socket: UdpSocket,
+    next_id: u16,
+}
+
+impl Udp {
+    /// A socket on a free port of 127.0.0.1 or ::1, whichever reaches `server`.
+    pub fn to(server: SocketAddr) -> Self {
+        Self::from_address(server.ip(), server)
+    }
+
+    /// A socket on a free port of the loopback address `client`.
+    pub fn from_address(client: IpAddr, server: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((client, 0)).expect("a free port");
+        socket.connect(server).expect("loopback has a route");
+        socket.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
+        Self { socket, next_id: 1 }
+    }
+
+    /// Asks and waits for the response with the same id.
+    #[track_caller]
+    pub fn ask(&mut self, name: &str, kind: u16, udp_payload: Option<u16>) -> Response {
+        self.next_id = self.next_id.wrapping_add(1);
+        let octets = query(self.next_id, name, kind, udp_payload);
+        self.socket.send(&octets).expect("loopback takes a datagram");
+        let mut buffer = [0; 65_535];
+        let length = self.socket.recv(&mut buffer).unwrap_or_else(|error| panic!("no response for {name}: {error}"));
+        Response::read(&buffer[..length], &octets)
+    }
+}
+
+/// Sends all `queries` down one TCP connection at once, and returns that many responses in the order they came.
+#[track_caller]
+pub fn pipeline(server: SocketAddr, queries: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut connection = TcpStream::connect(server).expect("TCP is always on");
+    connection.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
+    for query in queries {
+        let length = u16::try_from(query.len()).expect("a message is at most 65,535 octets");
+        connection.write_all(&[&length.to_be_bytes()[..], query].concat()).expect("the connection stays open");
+    }
+    queries.iter().map(|_| framed(&mut connection)).collect()
+}
+
+fn framed(connection: &mut TcpStream) -> Vec<u8> {
+    let mut length = [0; 2];
+    connection.read_exact(&mut length).expect("a length");
+    let mut octets = vec![0; usize::from(u16::from_be_bytes(length))];
+    connection.read_exact(&mut octets).expect("a whole message");
+    octets
+}
+
+/// A response that parsed.
+#[derive(Debug)]
+pub struct Response {
+    pub octets: Vec<u8>,
+    pub rcode: String,
+    pub truncated: bool,
+    pub authoritative: bool,
+    pub answer: Vec<Record>,
+    pub authority: Vec<Record>,
+    /// Without the OPT record.
+    pub additional: Vec<Record>,
+}
+
+/// One record of a response.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Record {
+    /// The owner name without the last dot, with its case kept.
+    pub owner: String,
+    /// The type's mnemonic.
+    pub kind: String,
+    /// The RDATA in presentation format.
+    pub data: String,
+    /// The RDATA's length on the wire, in octets.
+    pub length: u16,
+    /// The length of the longest name in the RDATA when it is not compressed, in octets; 0 without one.
+    pub target_length: u16,
+}
+
+impl Response {
+    /// Reads `octets` as the response to `query`.
+    ///
+    /// # Panics
+    ///
+    /// When any part does not parse, or when id or question are not, byte for byte, those of the query.
+    #[track_caller]
+    pub fn read(octets: &[u8], query: &[u8]) -> Self {
+        let message = Message::from_octets(octets).expect("a whole header");
+        assert!(message.header().qr(), "the response is a query");
+        assert_eq!(octets[..2], query[..2], "the id is another one");
+        let question = 12..question_end(query);
+        assert_eq!(octets.get(question.clone()), query.get(question), "the question is not echoed byte for byte");
+        let answer = message.answer().expect("an answer section");
+        let authority = message.authority().expect("an authority section");
+        let additional = message.additional().expect("an additional section");
+        Self {
+            rcode: message.header().rcode().to_string(),
+            truncated: message.header().tc(),
+            authoritative: message.header().aa(),
+            answer: answer.map(|record| Record::read(&record.expect("a record"))).collect(),
+            authority: authority.map(|record| Record::read(&record.expect("a record"))).collect(),
+            additional: additional
+                .map(|record| Record::read(&record.expect("a record")))
+                .filter(|record| record.kind != "OPT")
+                .collect(),
+            octets: octets.to_vec(),
+        }
+    }
+
+    /// The data of the answer's first record.
+    #[track_caller]
+    pub fn first(&self) -> &str {
+        &self.answer.first().unwrap_or_else(|| panic!("an empty answer: {self:?}")).data
+    }
+
+    /// The answer as a set.
+    pub fn sorted_answer(&self) -> Vec<Record> {
+        let mut answer = self.answer.clone();
+        answer.sort();
+        answer
+    }
+}
+
+impl Record {
+    fn read(record: &domain::base::ParsedRecord<'_, &[u8]>) -> Self {
+        let whole = record.to_any_record::<AllRecordData<_, ParsedName<_>>>().expect("known types parse");
+        let target_length = match whole.data() {
+            AllRecordData::Srv(srv) => srv.target().compose_len(),
+            _ => 0,
+        };
+        Self {
+            owner: record.owner().to_string(),
+            kind: record.rtype().to_string(),
+            data: whole.data().to_string(),
+            length: record.rdlen(),
+            target_length,
+        }
+    }
+}
+
+fn question_end(query: &[u8]) -> usize {
+    let mut position = 12;
+    while query[position] != 0 {
+        position += usize::from(query[position]) + 1;
+    }
+    position + 5
+}
