@@ -17,6 +17,7 @@ use std::process::Command;
 use common::backend::{self, Backend};
 use common::http::get_over_unix;
 use common::process::{Process, tool};
+use common::readme;
 use common::{Server, Setup, eventually};
 use serde_json::json;
 use tempfile::TempDir;
@@ -75,22 +76,14 @@ impl Haproxy {
     }
 }
 
+/// The README's configuration, asking this resolver, behind a front end in this directory.
 fn configuration(directory: &TempDir, resolver: SocketAddr) -> String {
     let directory = directory.path().display();
+    let readme = readme::block("haproxy").replace("127.0.0.1:5300", &resolver.to_string());
     format!(
         "global
     stats socket {directory}/admin.sock mode 600 level admin
     maxconn 100
-resolvers srvd
-    nameserver srvd {resolver}
-    accepted_payload_size 8192
-    resolve_retries 3
-    timeout resolve 1s
-    timeout retry 1s
-    hold valid 1s
-    hold obsolete 0s
-    hold nx 1s
-    hold other 1s
 defaults
     mode http
     timeout connect 5s
@@ -99,10 +92,7 @@ defaults
 frontend front
     bind unix@{directory}/front.sock
     default_backend web
-backend web
-    balance roundrobin
-    server-template web 8 _web._tcp.svc.local resolvers srvd resolve-prefer ipv4 init-addr none
-"
+{readme}"
     )
 }
 

@@ -13,6 +13,7 @@ use std::process::Command;
 use common::backend::{self, Backend};
 use common::http::get_over_unix;
 use common::process::{Process, tool};
+use common::readme;
 use common::{Server, eventually};
 use serde_json::json;
 use tempfile::TempDir;
@@ -67,8 +68,15 @@ impl Nginx {
 }
 
 /// One process in the foreground, so that ending it ends all of it; every file is in the prefix directory.
+/// The README's configuration, asking this resolver with these options, on a socket in this directory.
 fn configuration(directory: &TempDir, resolver: SocketAddr, options: &str, backend_port: u16) -> String {
     let directory = directory.path().display();
+    let readme = readme::block("nginx")
+        .replace("127.0.0.1:5300", &resolver.to_string())
+        .replace("ipv6=off", options)
+        .replace("listen 127.0.0.1:8080", &format!("listen unix:{directory}/front.sock"))
+        .replace("svc.local:9001", &format!("svc.local:{backend_port}"))
+        .replace("proxy_pass", "proxy_next_upstream off; proxy_pass");
     format!(
         "daemon off;
 master_process off;
@@ -82,16 +90,7 @@ http {{
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
-    resolver {resolver} valid=1s {options};
-    resolver_timeout 5s;
-    server {{
-        listen unix:{directory}/front.sock;
-        location / {{
-            set $backend http://web.svc.local:{backend_port};
-            proxy_pass $backend;
-            proxy_next_upstream off;
-        }}
-    }}
+{readme}
 }}
 "
     )

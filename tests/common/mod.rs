@@ -11,6 +11,7 @@ pub mod http;
 pub mod message;
 pub mod population;
 pub mod process;
+pub mod readme;
 pub mod server;
 mod waiting;
 
