@@ -54,7 +54,7 @@ fn responder(services: usize, instances: usize) -> Responder {
         srv_weight_scale: 1,
         addresses: vec![CLIENT],
     };
-    let catalog = Catalog { live, additions: None, zones: Zones::default() };
+    let catalog = Catalog::new(live, None, Zones::default());
     Responder::new(catalog, Arc::clone(engine.index()), 1232)
 }
 

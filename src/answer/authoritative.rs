@@ -22,14 +22,24 @@ pub struct Context<'a> {
     pub zone: &'a Zone,
     /// The SOA RRset of the zone, with its own TTL.
     pub soa: &'a RrSet,
-    /// Whether a name, or one below it, exists outside of the zone's static data. Asked only of names in the zone.
-    pub exists: &'a dyn Fn(&Name) -> bool,
+    /// What a name is outside of the zone's static data. Asked only of names in the zone.
+    pub beyond: &'a dyn Fn(&Name) -> Beyond,
+}
+
+/// What a name is beside the static data of a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beyond {
+    Nothing,
+    /// There are names below it.
+    Exists,
+    /// It has data there, and with them all its types: what the zone has at it does not count.
+    Owned,
 }
 
 impl<'a> Context<'a> {
     /// A zone that stands alone; `None` when it has no SOA.
     pub fn of(zone: &'a Zone) -> Option<Self> {
-        Some(Self { zone, soa: zone.soa()?, exists: &|_| false })
+        Some(Self { zone, soa: zone.soa()?, beyond: &|_| Beyond::Nothing })
     }
 }
 
@@ -110,6 +120,10 @@ fn outcome(context: &Context<'_>, aliases: Vec<RrSet>, end: Step) -> Outcome {
 /// RFC 1034 §4.3.2 step 3, for one name.
 fn step(context: &Context<'_>, name: &Name, qtype: RecordType) -> Step {
     match locate(context, name, qtype) {
+        // Of a live zone without an SOA of its own, the one that is given.
+        Place::Node(_) if qtype == RecordType::SOA && name == context.zone.apex() && context.zone.soa().is_none() => {
+            Step::Found(owned_by(context.soa, name))
+        }
         Place::Node(node) => at_node(node, name, qtype),
         Place::Elsewhere => Step::NoData,
         Place::Cut(ns) => Step::Referral(ns.clone()),
@@ -125,8 +139,9 @@ fn locate<'a>(context: &Context<'a>, name: &Name, qtype: RecordType) -> Place<'a
     let mut encloser = None;
     for (depth, tail) in tails.iter().rev().enumerate() {
         let (at_apex, at_name) = (depth == 0, tail.len() == wire.wire().len());
-        let Some(node) = context.zone.node_at(tail) else {
-            if !Name::from_wire(tail).is_ok_and(|name| (context.exists)(&name)) {
+        let beyond = Name::from_wire(tail).map_or(Beyond::Nothing, |name| (context.beyond)(&name));
+        let Some(node) = context.zone.node_at(tail).filter(|_| beyond != Beyond::Owned) else {
+            if beyond == Beyond::Nothing {
                 return encloser.and_then(|tail| wildcard(context.zone, tail)).map_or(Place::Nothing, Place::Node);
             }
             if at_name {

@@ -9,11 +9,11 @@
 //! A name exists while a registered instance, of whatever status, stands behind it; its records are those of the
 //! instances that are served. So a service whose instances are all down is NODATA, and one that is gone is NXDOMAIN.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::order;
+use super::order::{self, Candidate, Draw};
 use super::view::{Filter, ServiceView, is_served};
 use crate::model::{Address, Instance, PortName, Protocol, Revision};
 use crate::wire::record::{self, Soa};
@@ -55,6 +55,13 @@ pub enum Node {
     EmptyNonTerminal,
 }
 
+impl Node {
+    /// Whether the name is the registry's, with all its types.
+    pub fn is_registered(&self) -> bool {
+        !matches!(self, Self::EmptyNonTerminal)
+    }
+}
+
 impl LiveZone {
     /// What stands behind the labels in front of the apex, most specific first; `None` when nothing does.
     pub fn find(&self, live: &dyn Live, labels: &[&[u8]]) -> Option<Node> {
@@ -79,24 +86,25 @@ impl LiveZone {
                 None => below_service(live.service(second)?, first),
             },
             [first, second, third] => match (transport(first), transport(second)) {
-                (None, Some(protocol)) => named_port(live.service(third)?, None, first, protocol),
+                // A port may be called `tcp`, a tag never `_tcp`.
+                (_, Some(protocol)) => named_port(live.service(third)?, None, first, protocol),
                 (Some(protocol), None) => ports_below(&*live.service(third)?, Some(second), protocol),
-                _ => None,
+                (None, None) => None,
             },
             [first, second, third, fourth] => named_port(live.service(fourth)?, Some(third), first, transport(second)?),
             _ => None,
         }
     }
 
-    /// The records of one type behind a node, in the order that `seed` gives, with the addresses of SRV targets. Empty
-    /// when there are none.
-    pub fn records(&self, node: &Node, rtype: RecordType, seed: u64) -> (Vec<Rdata>, Vec<RrSet>) {
+    /// The records of one type behind a node as they are drawn, with the addresses of SRV targets. Empty when there are
+    /// none.
+    pub fn records(&self, node: &Node, rtype: RecordType, draw: &Draw) -> (Vec<Rdata>, Vec<RrSet>) {
         match node {
             Node::EmptyNonTerminal => (Vec::new(), Vec::new()),
             Node::Instance(instance) if !is_served(instance) => (Vec::new(), Vec::new()),
             Node::Instance(instance) => match rtype {
-                RecordType::A | RecordType::AAAA => (addresses([instance].into_iter(), rtype, seed), Vec::new()),
-                RecordType::SRV => self.services([instance].into_iter(), None, seed),
+                RecordType::A | RecordType::AAAA => (addresses([instance].into_iter(), rtype, draw), Vec::new()),
+                RecordType::SRV => self.services([instance].into_iter(), None, draw),
                 RecordType::TXT => (text(instance), Vec::new()),
                 _ => (Vec::new(), Vec::new()),
             },
@@ -104,8 +112,8 @@ impl LiveZone {
                 let filter = Filter { tag: tag.as_deref(), protocol: *protocol, port: port.as_ref() };
                 let served = service.select(&filter).filter(|instance| is_served(instance));
                 match rtype {
-                    RecordType::A | RecordType::AAAA if *host => (addresses(served, rtype, seed), Vec::new()),
-                    RecordType::SRV => self.services(served, port.as_ref(), seed),
+                    RecordType::A | RecordType::AAAA if *host => (addresses(served, rtype, draw), Vec::new()),
+                    RecordType::SRV => self.services(served, port.as_ref(), draw),
                     _ => (Vec::new(), Vec::new()),
                 }
             }
@@ -117,20 +125,18 @@ impl LiveZone {
         &self,
         instances: impl Iterator<Item = &'a Arc<Instance>>,
         port: Option<&PortName>,
-        seed: u64,
+        draw: &Draw,
     ) -> (Vec<Rdata>, Vec<RrSet>) {
-        let mut drawn: Vec<_> = instances
-            .map(|instance| {
-                let identity = order::identity(instance.key.id.as_str().as_bytes());
-                let place = order::place(seed, identity, u64::from(instance.effective_weight().0));
-                (instance.registration.priority, place, instance)
-            })
-            .collect();
-        drawn.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.0.cmp(&b.1.0)).then(a.1.1.total_cmp(&b.1.1)));
-        let (mut records, mut additional) = (Vec::with_capacity(drawn.len()), Vec::with_capacity(drawn.len()));
+        let candidates = instances.map(|instance| Candidate {
+            priority: instance.registration.priority.0,
+            identity: order::identity(instance.key.id.as_str().as_bytes()),
+            weight: u64::from(instance.effective_weight().0),
+            item: instance,
+        });
+        let (mut records, mut additional) = (Vec::new(), Vec::new());
         // Only instances that share a host name can make equal records.
         let mut shared = HashSet::new();
-        for (_, _, instance) in drawn {
+        for instance in draw.take(candidates) {
             let Some(target) = self.target(instance) else { continue };
             let rdata = self.srv(instance, port, &target);
             if matches!(instance.registration.address, Address::Host(_)) && !shared.insert(rdata.clone()) {
@@ -185,27 +191,21 @@ impl LiveZone {
         RrSet { owner: self.apex.clone(), rtype: RecordType::SOA, ttl, rdata: vec![soa.to_rdata()] }
     }
 
-    /// The NS record at the apex.
-    pub fn ns(&self) -> RrSet {
-        let server = self.name_server().unwrap_or_else(|| self.apex.clone());
-        let rdata = vec![server.wire().into()];
-        RrSet { owner: self.apex.clone(), rtype: RecordType::NS, ttl: self.record_ttl, rdata }
-    }
-
-    /// The name under which this server is the zone's name server.
-    pub fn name_server(&self) -> Option<Name> {
-        self.apex.prepend(NAME_SERVER.as_bytes()).ok()
-    }
-
-    /// This server's own addresses of one family, under its own name.
-    pub fn name_server_addresses(&self, owner: Name, rtype: RecordType) -> Option<RrSet> {
-        let rdata: Vec<Rdata> = self.addresses.iter().filter_map(|ip| address_rdata(*ip, rtype)).collect();
-        (!rdata.is_empty()).then_some(RrSet { owner, rtype, ttl: self.record_ttl, rdata })
+    /// What the server says of itself below the apex: that it is the zone's name server, and its addresses.
+    pub fn own_records(&self) -> Vec<RrSet> {
+        let Ok(server) = self.apex.prepend(NAME_SERVER.as_bytes()) else { return Vec::new() };
+        let ttl = self.record_ttl;
+        let ns = RrSet { owner: self.apex.clone(), rtype: RecordType::NS, ttl, rdata: vec![server.wire().into()] };
+        let addresses = [RecordType::A, RecordType::AAAA].map(|rtype| {
+            let rdata = self.addresses.iter().filter_map(|ip| address_rdata(*ip, rtype)).collect();
+            RrSet { owner: server.clone(), rtype, ttl, rdata }
+        });
+        std::iter::once(ns).chain(addresses).filter(|set| !set.rdata.is_empty()).collect()
     }
 }
 
 /// The label of the server's own name below the apex, unless a service is called so.
-pub const NAME_SERVER: &str = "ns";
+const NAME_SERVER: &str = "ns";
 
 fn set(
     service: Arc<ServiceView>,
@@ -254,27 +254,38 @@ fn ports_below(service: &ServiceView, tag: Option<&str>, protocol: Protocol) -> 
 
 /// Address records of one family, from the lowest priority that has any: each address once, with the weights of all who
 /// share it.
-fn addresses<'a>(instances: impl Iterator<Item = &'a Arc<Instance>>, rtype: RecordType, seed: u64) -> Vec<Rdata> {
+fn addresses<'a>(instances: impl Iterator<Item = &'a Arc<Instance>>, rtype: RecordType, draw: &Draw) -> Vec<Rdata> {
     let mut lowest = None;
-    let mut weights: BTreeMap<Rdata, u64> = BTreeMap::new();
+    let mut found: Vec<(IpAddr, u64)> = Vec::new();
     for instance in instances {
-        let mut own = instance.registration.address.ips().iter().filter_map(|ip| address_rdata(*ip, rtype)).peekable();
+        let of_family = |ip: &&IpAddr| ip.is_ipv4() == (rtype == RecordType::A);
+        let mut own = instance.registration.address.ips().iter().filter(of_family).peekable();
         let priority = instance.registration.priority;
         if own.peek().is_none() || lowest.is_some_and(|lowest| lowest < priority) {
             continue;
         }
         if lowest != Some(priority) {
             lowest = Some(priority);
-            weights.clear();
+            found.clear();
         }
-        own.for_each(|rdata| *weights.entry(rdata).or_default() += u64::from(instance.effective_weight().0));
+        found.extend(own.map(|ip| (*ip, u64::from(instance.effective_weight().0))));
     }
-    let mut drawn: Vec<_> = weights
-        .into_iter()
-        .map(|(rdata, weight)| (order::place(seed, order::identity(&rdata), weight), rdata))
-        .collect();
-    drawn.sort_by(|(a, _), (b, _)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    drawn.into_iter().map(|(_, rdata)| rdata).collect()
+    found.sort_unstable_by_key(|(ip, _)| *ip);
+    found.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        kept.1 += if same { next.1 } else { 0 };
+        same
+    });
+    let candidates =
+        found.into_iter().map(|(ip, weight)| Candidate { priority: 0, identity: stands_for(ip), weight, item: ip });
+    draw.take(candidates).filter_map(|ip| address_rdata(ip, rtype)).collect()
+}
+
+fn stands_for(ip: IpAddr) -> u64 {
+    match ip {
+        IpAddr::V4(ip) => order::identity(&ip.octets()),
+        IpAddr::V6(ip) => order::identity(&ip.octets()),
+    }
 }
 
 fn address_rdata(ip: IpAddr, rtype: RecordType) -> Option<Rdata> {

@@ -10,6 +10,7 @@
 //! adds nothing to an answer but its size limit. A faster way for common UDP queries belongs in front of that call, in
 //! [`udp`]: whatever it does not answer it hands on whole.
 
+mod datagram;
 mod listen;
 mod query;
 mod reply;

@@ -33,8 +33,6 @@ pub struct Sent {
     pub cut: bool,
     /// Records in the answer section.
     pub answers: usize,
-    /// RRsets in the additional section.
-    pub additional: usize,
 }
 
 /// The limits of a response.
@@ -60,7 +58,7 @@ pub fn write(outcome: &Outcome, query: &Query<'_>, limits: Limits, truncated: bo
     if query.edns.is_some() {
         writer.set_aside(Opt::LENGTH);
     }
-    let mut page = Page { writer, truncated, cut: truncated, answers: 0, additional: 0 };
+    let mut page = Page { writer, truncated, cut: truncated, answers: 0 };
     let (rcode, authoritative) = match outcome {
         Outcome::Answer { answer, additional } => {
             page.answer(answer, additional);
@@ -82,11 +80,11 @@ pub fn write(outcome: &Outcome, query: &Query<'_>, limits: Limits, truncated: bo
         Outcome::Refused => (Rcode::Refused, false),
         Outcome::ServFail => (Rcode::ServFail, false),
     };
-    let Page { writer, truncated, cut, answers, additional } = page;
+    let Page { writer, truncated, cut, answers } = page;
     let bits = [(authoritative, flag::AA), (truncated, flag::TC)];
     let flags = bits.iter().filter(|(set, _)| *set).fold(query.flags | flag::QR, |flags, (_, bit)| flags | bit);
     writer.finish(query.id, flags, rcode as u8, opt(Some(query), rcode, limits));
-    Sent { rcode, truncated, cut, answers, additional }
+    Sent { rcode, truncated, cut, answers }
 }
 
 fn opt(query: Option<&Query<'_>>, rcode: Rcode, limits: Limits) -> Option<Opt> {
@@ -103,20 +101,18 @@ struct Page<'a> {
     truncated: bool,
     cut: bool,
     answers: usize,
-    additional: usize,
 }
 
 impl Page<'_> {
     fn answer(&mut self, answer: &[RrSet], additional: &[RrSet]) {
-        let mut kept: HashSet<Name> = HashSet::new();
         for set in answer {
-            for rdata in &set.rdata {
+            for (at, rdata) in set.rdata.iter().enumerate() {
                 if !self.writer.push(Section::Answer, &set.owner, set.rtype, set.ttl, rdata) {
                     (self.truncated, self.cut) = (true, true);
+                    let kept = set.rdata[..at].iter().filter_map(|rdata| target(set.rtype, rdata)).collect();
                     return self.additional(additional, Some(&kept));
                 }
                 self.answers += 1;
-                kept.extend(target(set.rtype, rdata));
             }
         }
         self.additional(additional, None);
@@ -125,11 +121,13 @@ impl Page<'_> {
     /// Writes whole RRsets of additional records until one does not fit; with `only`, those of these owners.
     fn additional(&mut self, additional: &[RrSet], only: Option<&HashSet<Name>>) {
         for set in additional.iter().filter(|set| only.is_none_or(|owners| owners.contains(&set.owner))) {
+            let before = self.writer.mark();
             if !self.all(Section::Additional, set) {
+                // Half an RRset would be taken for all of it (RFC 2181 §9).
+                self.writer.rewind(before);
                 self.cut = true;
                 return;
             }
-            self.additional += 1;
         }
     }
 
@@ -149,7 +147,9 @@ impl Page<'_> {
                 return;
             }
         }
-        self.cut |= !helpful.into_iter().all(|set| self.all(Section::Additional, set));
+        for set in helpful {
+            self.additional(std::slice::from_ref(set), None);
+        }
     }
 
     fn required(&mut self, section: Section, sets: &[RrSet]) {

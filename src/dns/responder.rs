@@ -5,10 +5,15 @@ use std::sync::Arc;
 
 use super::query::{self, Packet, Query};
 use super::reply::{self, Limits, Rcode};
-use crate::answer::{Catalog, Outcome, order};
+use crate::answer::order::{self, Draw};
+use crate::answer::{Catalog, Outcome};
 use crate::engine::Index;
 use crate::wire::RecordType;
 
+/// Octets of a UDP response to a client that offers no more (RFC 1035 §2.3.4).
+const PLAIN_UDP: usize = 512;
+/// Octets of an A record whose owner name is a pointer: no record that is drawn takes less.
+const SMALLEST_RECORD: usize = 16;
 const CLASS_IN: u16 = 1;
 const AXFR: RecordType = RecordType(252);
 const IXFR: RecordType = RecordType(251);
@@ -37,18 +42,20 @@ impl Responder {
     /// Writes the response to `packet` into `out`; `false` when there is nothing to send. `draw` decides the order of
     /// records in this answer.
     pub fn respond(&self, packet: &[u8], client: IpAddr, transport: Transport, draw: u64, out: &mut Vec<u8>) -> bool {
-        let limits = |message| Limits { message, udp_payload: self.udp_payload };
+        let limits = |query: Option<&Query<'_>>| Limits {
+            message: query.map_or(PLAIN_UDP, |query| self.room(query, transport)),
+            udp_payload: self.udp_payload,
+        };
         match query::read(packet) {
             Packet::Noise => return false,
-            Packet::Malformed { id, flags } => reply::error(id, flags, Rcode::FormErr, None, limits(512), out),
-            Packet::Unserved { id, flags } => reply::error(id, flags, Rcode::NotImp, None, limits(512), out),
-            Packet::Query(query) => {
-                let limits = limits(self.room(&query, transport));
-                match self.refusal(&query) {
-                    Some(rcode) => reply::error(query.id, query.flags, rcode, Some(&query), limits, out),
-                    None => self.answer(&query, client, draw, limits, out),
-                }
+            Packet::Malformed { id, flags } => reply::error(id, flags, Rcode::FormErr, None, limits(None), out),
+            Packet::Unserved { id, flags, query } => {
+                reply::error(id, flags, Rcode::NotImp, query.as_ref(), limits(query.as_ref()), out);
             }
+            Packet::Query(query) => match self.refusal(&query) {
+                Some(rcode) => reply::error(query.id, query.flags, rcode, Some(&query), limits(Some(&query)), out),
+                None => self.answer(&query, client, draw, limits(Some(&query)), out),
+            },
         }
         true
     }
@@ -57,8 +64,8 @@ impl Responder {
     fn room(&self, query: &Query<'_>, transport: Transport) -> usize {
         match (transport, query.edns) {
             (Transport::Tcp, _) => usize::from(u16::MAX),
-            (Transport::Udp, None) => 512,
-            (Transport::Udp, Some(edns)) => usize::from(edns.udp_payload.clamp(512, self.udp_payload.max(512))),
+            (Transport::Udp, None) => PLAIN_UDP,
+            (Transport::Udp, Some(edns)) => usize::from(edns.udp_payload.min(self.udp_payload)).max(PLAIN_UDP),
         }
     }
 
@@ -76,42 +83,27 @@ impl Responder {
     }
 
     /// Answers with the records in the order of this draw. When they do not all fit, which of them are sent depends on
-    /// the client alone, and only their order on the draw: a client that uses what a cut answer holds would otherwise
-    /// see instances come and go with every query.
+    /// the client alone: one that uses what a cut answer holds would otherwise see instances come and go with every
+    /// query. Their order is still drawn, where nothing but the order tells clients whom to take first.
     fn answer(&self, query: &Query<'_>, client: IpAddr, draw: u64, limits: Limits, out: &mut Vec<u8>) {
-        let look_up = |seed| self.catalog.resolve(&*self.index, &query.qname, query.qtype, seed);
-        let drawn = look_up(draw);
-        if !reply::write(&drawn, query, limits, false, out).cut {
+        let look_up = |draw: &Draw| self.catalog.resolve(&*self.index, &query.qname, query.qtype, draw);
+        // One more than can fit, so that what does not fit is noticed.
+        let at_most = limits.message / SMALLEST_RECORD + 1;
+        let outcome = look_up(&Draw { order: draw, subset: draw, at_most });
+        let sent = reply::write(&outcome, query, limits, false, out);
+        if !sent.cut || !matches!(outcome, Outcome::Answer { .. }) {
             return;
         }
-        let stable = look_up(seed_of(client));
+        let client = seed_of(client);
+        let stable = look_up(&Draw { order: client, subset: client, at_most });
         let sent = reply::write(&stable, query, limits, false, out);
-        if let Some(reordered) = reordered(&stable, drawn, sent.answers, sent.additional) {
-            let mut other = Vec::with_capacity(out.len());
-            let again = reply::write(&reordered, query, limits, sent.truncated, &mut other);
-            // Compression may come out differently in another order; the stable order is right in any case.
-            if (again.answers, again.additional) == (sent.answers, sent.additional) {
-                *out = other;
-            }
+        if let (true, Outcome::Answer { additional, .. }) = (sent.truncated, &stable)
+            && additional.is_empty()
+        {
+            let reordered = look_up(&Draw { order: draw, subset: client, at_most: sent.answers });
+            reply::write(&reordered, query, limits, true, out);
         }
     }
-}
-
-/// The first `answers` records and `additional` RRsets of `stable`, in the order that they have in `drawn`. Only for
-/// answers of one RRset, which all answers from the registry are.
-fn reordered(stable: &Outcome, drawn: Outcome, answers: usize, additional: usize) -> Option<Outcome> {
-    let (Outcome::Answer { answer: kept, additional: kept_additional }, Outcome::Answer { answer, additional: all }) =
-        (stable, drawn)
-    else {
-        return None;
-    };
-    let (Ok([mut set]), [kept]) = (<[_; 1]>::try_from(answer), kept.as_slice()) else { return None };
-    let records: std::collections::HashSet<_> = kept.rdata.get(..answers)?.iter().collect();
-    let owners: std::collections::HashSet<_> =
-        kept_additional.iter().map(|set| (&set.owner, set.rtype)).take(additional).collect();
-    set.rdata.retain(|rdata| records.contains(rdata));
-    let additional = all.into_iter().filter(|set| owners.contains(&(&set.owner, set.rtype))).collect();
-    Some(Outcome::Answer { answer: vec![set], additional })
 }
 
 /// A seed that is always the same for one client.

@@ -1,6 +1,7 @@
 //! DNS over TCP (RFC 7766): a task for each connection, any number of queries on it.
 //!
-//! Answers go out in the order of the queries, which is right as none of them waits for anything. Everything that a peer
+//! Answers go out in the order of the queries, which is right as none of them waits for anything. Making them takes the
+//! processor, so this belongs on a runtime of its own: on one shared with others it could keep them waiting. Everything that a peer
 //! can hold on to has a bound: connections in all, the time between queries, and the time to take an answer in.
 
 use std::sync::Arc;
@@ -10,16 +11,21 @@ use rand::Rng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Responder, Transport};
 
-/// Connections at one time; further ones wait in the listener's backlog.
+/// Connections at one time on one listener; further ones wait in its backlog.
 const CONNECTIONS: usize = 1024;
 /// From one query, or the start, to the end of the next (RFC 7766 §6.2.3).
 const IDLE: Duration = Duration::from_secs(10);
+/// The same, while few slots are left: who says nothing makes room for who does.
+const IDLE_WHEN_BUSY: Duration = Duration::from_millis(500);
+/// Slots below which the server is busy.
+const FEW: usize = CONNECTIONS / 4;
 /// From an answer to its being taken in.
 const STALLED: Duration = Duration::from_secs(10);
 
@@ -36,8 +42,9 @@ pub async fn serve(listener: TcpListener, responder: Arc<Responder>, stop: Cance
         match accepted {
             Ok((stream, _)) => {
                 let (responder, stop) = (Arc::clone(&responder), stop.clone());
+                let idle = if slots.available_permits() < FEW { IDLE_WHEN_BUSY } else { IDLE };
                 connections.spawn(async move {
-                    if let Err(error) = converse(stream, &responder, &stop).await {
+                    if let Err(error) = converse(stream, &responder, idle, &stop).await {
                         tracing::debug!(%error, "connection ended");
                     }
                     drop(slot);
@@ -54,7 +61,12 @@ pub async fn serve(listener: TcpListener, responder: Arc<Responder>, stop: Cance
     connections.wait().await;
 }
 
-async fn converse(stream: TcpStream, responder: &Responder, stop: &CancellationToken) -> std::io::Result<()> {
+async fn converse(
+    stream: TcpStream,
+    responder: &Responder,
+    idle: Duration,
+    stop: &CancellationToken,
+) -> std::io::Result<()> {
     let client = stream.peer_addr()?.ip();
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
@@ -62,21 +74,22 @@ async fn converse(stream: TcpStream, responder: &Responder, stop: &CancellationT
     loop {
         let length = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            length = timeout(IDLE, stream.read_u16()) => match length {
+            length = timeout(idle, stream.read_u16()) => match length {
                 Ok(Ok(length)) => usize::from(length),
                 // The end of the stream is the usual end.
                 Ok(Err(_)) | Err(_) => return Ok(()),
             },
         };
         query.resize(length, 0);
-        timeout(IDLE, stream.read_exact(&mut query)).await??;
+        timeout(idle, stream.read_exact(&mut query)).await??;
         let draw = rand::rng().next_u64();
-        if !responder.respond(&query, client, Transport::Tcp, draw, &mut out) {
-            return Ok(());
+        if responder.respond(&query, client, Transport::Tcp, draw, &mut out) {
+            framed.clear();
+            framed.extend_from_slice(&(out.len() as u16).to_be_bytes());
+            framed.extend_from_slice(&out);
+            timeout(STALLED, stream.get_mut().write_all(&framed)).await??;
         }
-        framed.clear();
-        framed.extend_from_slice(&(out.len() as u16).to_be_bytes());
-        framed.extend_from_slice(&out);
-        timeout(STALLED, stream.get_mut().write_all(&framed)).await??;
+        // Queries that came together would otherwise be answered without a pause, at the cost of all other connections.
+        yield_now().await;
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rand::{Rng, SeedableRng};
 
+use super::datagram::Datagrams;
 use super::{Responder, Transport};
 
 /// The largest datagram; a query is never cut on its way in.
@@ -32,7 +33,7 @@ impl Workers {
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         for (number, socket) in sockets.into_iter().enumerate() {
-            socket.set_read_timeout(Some(STOP_CHECK))?;
+            let socket = Datagrams::new(socket, STOP_CHECK)?;
             let (responder, stop) = (Arc::clone(responder), Arc::clone(&stop));
             let worker = thread::Builder::new().name(format!("dns-udp-{number}"));
             threads.push(worker.spawn(move || serve(&socket, &responder, &stop))?);
@@ -50,12 +51,12 @@ impl Workers {
     }
 }
 
-fn serve(socket: &UdpSocket, responder: &Responder, stop: &AtomicBool) {
-    let mut packet = vec![0; DATAGRAM];
+fn serve(socket: &Datagrams, responder: &Responder, stop: &AtomicBool) {
+    let mut buffer = vec![0; DATAGRAM];
     let mut out = Vec::with_capacity(4096);
     let mut draws = rand::rngs::SmallRng::from_rng(&mut rand::rng());
     while !stop.load(Ordering::Relaxed) {
-        let (length, client) = match socket.recv_from(&mut packet) {
+        let received = match socket.receive(&mut buffer) {
             Ok(received) => received,
             Err(error) if is_passing(&error) => continue,
             Err(error) => {
@@ -64,17 +65,21 @@ fn serve(socket: &UdpSocket, responder: &Responder, stop: &AtomicBool) {
                 continue;
             }
         };
-        let draw = draws.next_u64();
-        let respond = || responder.respond(&packet[..length], client.ip(), Transport::Udp, draw, &mut out);
-        // No packet is known to make this panic. If one does, it costs its sender the answer and nobody else anything.
-        match catch_unwind(AssertUnwindSafe(respond)) {
-            Ok(true) => {
-                if let Err(error) = socket.send_to(&out, client) {
-                    tracing::debug!(%error, %client, "answer not sent");
+        let client = received.client;
+        for packet in received.datagrams(&buffer) {
+            let draw = draws.next_u64();
+            let respond = || responder.respond(packet, client.ip(), Transport::Udp, draw, &mut out);
+            // No packet is known to make this panic. If one does, it costs its sender the answer and nobody else
+            // anything.
+            match catch_unwind(AssertUnwindSafe(respond)) {
+                Ok(true) => {
+                    if let Err(error) = socket.answer(&received, &out) {
+                        tracing::debug!(%error, %client, "answer not sent");
+                    }
                 }
+                Ok(false) => {}
+                Err(_) => tracing::error!(%client, "a query made the server fail; it stays unanswered"),
             }
-            Ok(false) => {}
-            Err(_) => tracing::error!(%client, length, "a query made the server fail; it stays unanswered"),
         }
     }
 }

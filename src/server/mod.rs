@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,7 +38,7 @@ pub fn serve(args: ConfigArgs) -> ExitCode {
     finish(load(args).and_then(|loaded| {
         telemetry::start(&loaded.config.log);
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let runtime = Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(run(&loaded));
         // A name look-up of a check cannot be interrupted; it does not keep the process.
         runtime.shutdown_background();
@@ -171,6 +172,8 @@ struct Serving {
     stop: CancellationToken,
     tasks: TaskTracker,
     workers: dns::udp::Workers,
+    /// DNS over TCP has threads of its own, so that no amount of queries keeps heartbeats and leases waiting.
+    dns_runtime: Runtime,
 }
 
 impl Serving {
@@ -187,24 +190,23 @@ impl Serving {
             about: Arc::new(about(config, &listeners)),
             readiness: readiness.clone(),
         };
-        let catalog = Catalog {
-            live: LiveZone {
-                apex: config.dns.zone.clone(),
-                record_ttl: config.dns.record_ttl,
-                negative_ttl: config.dns.negative_ttl,
-                srv_weight_scale: config.dns.srv_weight_scale,
-                addresses: listeners.own_addresses(),
-            },
-            additions: zones.additions,
-            zones: zones.zones,
+        let live = LiveZone {
+            apex: config.dns.zone.clone(),
+            record_ttl: config.dns.record_ttl,
+            negative_ttl: config.dns.negative_ttl,
+            srv_weight_scale: config.dns.srv_weight_scale,
+            addresses: listeners.own_addresses(),
         };
+        let catalog = Catalog::new(live, zones.additions.as_deref(), zones.zones);
         let responder = Arc::new(Responder::new(catalog, Arc::clone(engine.index()), config.dns.udp_payload));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut udp = Vec::new();
+        let dns_runtime = Builder::new_multi_thread().worker_threads(1).thread_name("dns-tcp").enable_all().build()?;
         for sockets in listeners.dns {
             udp.extend(sockets.udp);
+            let _entered = dns_runtime.enter();
             let listener = tokio::net::TcpListener::from_std(sockets.tcp)?;
-            tasks.spawn(dns::tcp::serve(listener, Arc::clone(&responder), stop.clone()));
+            tasks.spawn_on(dns::tcp::serve(listener, Arc::clone(&responder), stop.clone()), dns_runtime.handle());
         }
         let router = http::router(api);
         for listener in listeners.http {
@@ -212,7 +214,7 @@ impl Serving {
             tasks.spawn(http::serve(listener, router.clone(), stop.clone()));
         }
         tasks.close();
-        Ok(Self { stop, tasks, workers: dns::udp::Workers::start(udp, &responder)? })
+        Ok(Self { stop, tasks, workers: dns::udp::Workers::start(udp, &responder)?, dns_runtime })
     }
 
     /// Takes no more connections, and gives open ones a while to end.
@@ -223,6 +225,7 @@ impl Serving {
             tracing::warn!("connections that did not end in time were cut");
         }
         workers.await.ok();
+        self.dns_runtime.shutdown_background();
     }
 }
 

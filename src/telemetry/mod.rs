@@ -1,7 +1,9 @@
 //! What the server says about itself while it runs: log lines on standard error.
 
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{fmt, registry};
 
 use crate::config::{Log, LogFormat, LogLevel};
 
@@ -14,11 +16,13 @@ pub fn start(log: &Log) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let builder = fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    // Libraries get a word in only when something is broken: what strangers send must not fill the log.
+    let wanted = Targets::new().with_target("srvd", level).with_default(LevelFilter::ERROR);
     // Text for people has colours on a terminal only.
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colours);
     match log.format {
-        LogFormat::Text => builder.with_ansi(colours).try_init().ok(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init().ok(),
+        LogFormat::Text => registry().with(lines.with_filter(wanted)).try_init().ok(),
+        LogFormat::Json => registry().with(lines.json().flatten_event(true).with_filter(wanted)).try_init().ok(),
     };
 }

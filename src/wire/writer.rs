@@ -52,6 +52,16 @@ pub struct MessageWriter<'a> {
     counts: [u16; 4],
     /// Offsets of names and of their suffixes, by their wire form in lower case.
     names: HashMap<Box<[u8]>, u16, foldhash::fast::RandomState>,
+    /// The suffixes in the order in which they came, to be forgotten again.
+    remembered: Vec<Box<[u8]>>,
+}
+
+/// A place in a message to go back to.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    octets: usize,
+    counts: [u16; 4],
+    remembered: usize,
 }
 
 impl<'a> MessageWriter<'a> {
@@ -62,7 +72,7 @@ impl<'a> MessageWriter<'a> {
         out.extend_from_slice(&[0; HEADER]);
         out.extend_from_slice(question);
         let counts = [u16::from(!question.is_empty()), 0, 0, 0];
-        let mut writer = Self { out, limit, counts, names: HashMap::default() };
+        let mut writer = Self { out, limit, counts, names: HashMap::default(), remembered: Vec::new() };
         if let Some(qname) = qname {
             writer.remember(qname, HEADER, usize::MAX);
         }
@@ -74,24 +84,34 @@ impl<'a> MessageWriter<'a> {
         self.limit = self.limit.saturating_sub(octets);
     }
 
+    /// Where the message ends now.
+    pub fn mark(&self) -> Mark {
+        Mark { octets: self.out.len(), counts: self.counts, remembered: self.remembered.len() }
+    }
+
+    /// Forgets everything since `mark`.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.out.truncate(mark.octets);
+        self.counts = mark.counts;
+        for suffix in self.remembered.drain(mark.remembered..) {
+            self.names.remove(&suffix);
+        }
+    }
+
     /// Writes a record, or nothing and gives `false` when it does not fit.
     pub fn push(&mut self, section: Section, owner: &Name, rtype: RecordType, ttl: u32, rdata: &[u8]) -> bool {
-        let start = self.out.len();
-        let mut added = Vec::new();
-        self.name(owner, &mut added);
+        let mark = self.mark();
+        self.name(owner);
         self.out.extend_from_slice(&rtype.0.to_be_bytes());
         self.out.extend_from_slice(&CLASS_IN);
         self.out.extend_from_slice(&ttl.to_be_bytes());
         let length_at = self.out.len();
         self.out.extend_from_slice(&[0, 0]);
-        self.rdata(rtype, rdata, &mut added);
+        self.rdata(rtype, rdata);
         let length = self.out.len() - length_at - 2;
         let count = &mut self.counts[section as usize];
         if self.out.len() > self.limit || *count == u16::MAX || length > usize::from(u16::MAX) {
-            self.out.truncate(start);
-            for suffix in &added {
-                self.names.remove(suffix);
-            }
+            self.rewind(mark);
             return false;
         }
         self.out[length_at..length_at + 2].copy_from_slice(&(length as u16).to_be_bytes());
@@ -116,13 +136,14 @@ impl<'a> MessageWriter<'a> {
     }
 
     /// Writes a name, its longest suffix that stands in the message already as a pointer.
-    fn name(&mut self, name: &Name, added: &mut Vec<Box<[u8]>>) {
+    fn name(&mut self, name: &Name) {
         let wire = name.wire();
         let lower = wire.to_ascii_lowercase();
+        let start = self.out.len();
         let mut at = 0;
         while wire[at] != 0 {
             if let Some(&offset) = self.names.get(&lower[at..]) {
-                added.extend(self.remember(name, self.out.len() - at, at));
+                self.remember(name, start, at);
                 self.out.extend_from_slice(&(0xc000 | offset).to_be_bytes());
                 return;
             }
@@ -130,32 +151,30 @@ impl<'a> MessageWriter<'a> {
             self.out.extend_from_slice(&wire[at..next]);
             at = next;
         }
-        added.extend(self.remember(name, self.out.len() - at, at));
+        self.remember(name, start, at);
         self.out.push(0);
     }
 
-    /// Notes that the first `octets` of `name` stand at `offset`, each label the start of a suffix. Returns what is new.
-    fn remember(&mut self, name: &Name, offset: usize, octets: usize) -> Vec<Box<[u8]>> {
+    /// Notes that the first `octets` of `name` stand at `offset`, each label the start of a suffix.
+    fn remember(&mut self, name: &Name, offset: usize, octets: usize) {
         let lower = name.wire().to_ascii_lowercase();
-        let mut added = Vec::new();
         let mut at = 0;
         while lower[at] != 0 && at < octets && offset + at < POINTABLE {
-            let suffix: Box<[u8]> = lower[at..].into();
-            if !self.names.contains_key(&suffix) {
+            if !self.names.contains_key(&lower[at..]) {
+                let suffix: Box<[u8]> = lower[at..].into();
                 self.names.insert(suffix.clone(), (offset + at) as u16);
-                added.push(suffix);
+                self.remembered.push(suffix);
             }
             at += usize::from(lower[at]) + 1;
         }
-        added
     }
 
-    fn rdata(&mut self, rtype: RecordType, rdata: &[u8], added: &mut Vec<Box<[u8]>>) {
+    fn rdata(&mut self, rtype: RecordType, rdata: &[u8]) {
         let Some((before, names)) = record::compressible(rtype) else {
             // The name stays whole, yet others may point at it.
             if let Some(target) = record::target(rtype, rdata) {
                 let offset = self.out.len() + rdata.len() - target.wire().len();
-                added.extend(self.remember(&target, offset, usize::MAX));
+                self.remember(&target, offset, usize::MAX);
             }
             return self.out.extend_from_slice(rdata);
         };
@@ -163,7 +182,7 @@ impl<'a> MessageWriter<'a> {
         self.out.extend_from_slice(&rdata[..at]);
         for _ in 0..names {
             let Ok(name) = Name::from_wire(&rdata[at..]) else { break };
-            self.name(&name, added);
+            self.name(&name);
             at += name.wire().len();
         }
         self.out.extend_from_slice(&rdata[at..]);

@@ -64,6 +64,9 @@ pub(super) fn assemble(apex: &Name, records: Vec<Record>, complete: bool, sound:
         check_node(apex, drafts, &mut flaws);
     }
     check_below_dname(&nodes, &mut flaws);
+    if !complete {
+        check_beside_the_registry(apex, &nodes, &mut flaws);
+    }
     if complete && sound && flaws.is_empty() {
         check_complete(apex, &nodes, &mut flaws);
     }
@@ -146,6 +149,13 @@ fn check_node(apex: &Name, drafts: &[Draft], flaws: &mut Vec<Flaw>) {
         // RFC 6672 §2.3
         flaws.push((Some(dname.first().max(ns.first())), Reason::DnameAndNs(dname.owner.clone())));
     }
+}
+
+/// A DNAME at the apex of the live zone would be above every registered name.
+fn check_beside_the_registry(apex: &Name, nodes: &Nodes, flaws: &mut Vec<Flaw>) {
+    let at_apex = nodes.get(&key(apex)).into_iter().flatten();
+    let dnames = at_apex.filter(|draft| draft.rtype == RecordType::DNAME);
+    flaws.extend(dnames.map(|dname| (Some(dname.first()), Reason::DnameAboveServices(apex.clone()))));
 }
 
 /// Nothing stands below a DNAME (RFC 6672 §2.4).

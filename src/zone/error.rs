@@ -67,6 +67,8 @@ pub enum Reason {
     CnameAndOther(Name),
     #[error("DNAME and NS at {0}, which is not the apex")]
     DnameAndNs(Name),
+    #[error("a DNAME at {0} would be above all registered services")]
+    DnameAboveServices(Name),
     #[error("{owner} is below the DNAME at {dname}")]
     BelowDname { owner: Name, dname: Name },
 }

@@ -60,7 +60,7 @@ pub struct Zone {
 
 impl Zone {
     /// Takes RRsets at or below `apex`, each owner and type once, and adds the empty non-terminals.
-    fn new(apex: Name, rrsets: impl IntoIterator<Item = RrSet>) -> Self {
+    pub fn new(apex: Name, rrsets: impl IntoIterator<Item = RrSet>) -> Self {
         let mut at_name: HashMap<Box<[u8]>, (Name, Vec<RrSet>)> = HashMap::new();
         let node = |owner: &Name| (owner.clone(), Vec::new());
         at_name.insert(key(&apex), node(&apex));

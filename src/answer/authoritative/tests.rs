@@ -297,8 +297,8 @@ fn names_from_elsewhere_count() {
     let soa = RrSet { owner: name("live.test"), rtype: RecordType::SOA, ttl: 9, rdata: vec![vec![0; 22].into()] };
     let live =
         ["web", "mail.web", "db", "i1.db", "tag.queue", "queue"].map(|front| name(&format!("{front}.live.test")));
-    let exists = |name: &Name| live.contains(name);
-    let context = Context { zone: &zone, soa: &soa, exists: &exists };
+    let beyond = |name: &Name| if live.contains(name) { Beyond::Exists } else { Beyond::Nothing };
+    let context = Context { zone: &zone, soa: &soa, beyond: &beyond };
     for (question, expected) in [
         ("foo.live.test TXT", "Answer foo.live.test. TXT wild"),
         ("foo.live.test A", "NoData"),
@@ -310,7 +310,7 @@ fn names_from_elsewhere_count() {
         ("x.a.web.live.test TXT", "Answer x.a.web.live.test. TXT deep"),
         ("x.web.live.test TXT", "NxDomain"),
         ("alias.live.test A", "NoData alias.live.test. CNAME web.live.test."),
-        ("live.test SOA", "NoData"),
+        ("live.test SOA", "Answer live.test. SOA"),
         ("y.out.ns.live.test A", "Referral -> out.ns.live.test. NS x."),
     ] {
         assert_eq!(shown(&ask(&context, question)), expected, "{question}");

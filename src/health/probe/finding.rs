@@ -70,6 +70,8 @@ pub enum Hindrance {
     NoSocket,
     /// The process did not run for a while.
     StoodStill,
+    /// Too many other names are being looked up.
+    ResolverBusy,
 }
 
 /// Descriptors used up, in the system and in the process; alike on Linux, the BSDs and macOS (errno.h).
@@ -132,6 +134,7 @@ impl fmt::Display for Finding {
             Outcome::Failed(fault) => fault.fmt(f),
             Outcome::Hindered(Hindrance::NoSocket) => f.write_str("srvd has no socket left"),
             Outcome::Hindered(Hindrance::StoodStill) => f.write_str("srvd stood still"),
+            Outcome::Hindered(Hindrance::ResolverBusy) => f.write_str("too many names are being looked up"),
         }
     }
 }

@@ -69,7 +69,10 @@ impl Prober {
     /// Passes if any address of the name does. The one that decided is named.
     async fn any(&self, host: &HostName, port: u16, kind: &CheckKind, limit: Limit) -> (Option<IpAddr>, Outcome) {
         let authority = format!("{}:{port}", host.as_str());
-        let addresses = match limit.hold(self.resolver.resolve(host, port)).await {
+        let Ok(permit) = limit.hold(self.resolver.permit()).await else {
+            return (None, Hindrance::ResolverBusy.into());
+        };
+        let addresses = match limit.hold(self.resolver.resolve(permit, host, port)).await {
             Ok(addresses) => addresses,
             Err(outcome) => return (None, outcome),
         };

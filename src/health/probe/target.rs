@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use tokio::net::lookup_host;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Fault, Outcome};
+use super::{Fault, Hindrance, Outcome};
 use crate::model::{HostName, limits};
 
 /// Metadata services outside the link-local prefixes: AWS, Google Cloud and Oracle over IPv6; Alibaba Cloud; Azure.
@@ -94,10 +94,19 @@ impl Default for Resolver {
 }
 
 impl Resolver {
+    /// A place among the look-ups at one time. Waiting for it is nobody's fault but that of the names before.
+    pub async fn permit(&self) -> Result<OwnedSemaphorePermit, Outcome> {
+        Arc::clone(&self.0).acquire_owned().await.map_err(|_| Hindrance::ResolverBusy.into())
+    }
+
     /// The addresses of a name: at least one, and at most as many as an instance may have.
-    pub async fn resolve(&self, host: &HostName, port: u16) -> Result<Vec<SocketAddr>, Outcome> {
+    pub async fn resolve(
+        &self,
+        permit: OwnedSemaphorePermit,
+        host: &HostName,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, Outcome> {
         let unresolved = || Outcome::from(Fault::Unresolved);
-        let permit = Arc::clone(&self.0).acquire_owned().await.map_err(|_| unresolved())?;
         let name = host.as_str().to_owned();
         // In a task of its own: when the check gives up, the look-up still holds its permit until it ends.
         let lookup = tokio::spawn(async move {
