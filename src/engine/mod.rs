@@ -121,7 +121,7 @@ impl Engine {
                 *load = heartbeat.load.or(load.take());
             });
         }
-        let renewal = instance.pulse.renew(self.clock.tick(), instance.registration.ttl);
+        let renewal = instance.pulse.renew(self.clock.tick());
         if report.is_none() && renewal == Renewal::Renewed && !instance.condition.lapsed {
             return Ok(());
         }

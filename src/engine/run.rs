@@ -86,8 +86,8 @@ impl<S: Store> Runner<S> {
         loop {
             let (mut notes, mut writes) = (Vec::new(), Vec::new());
             let deadline = self.registry.next_deadline().map(|due| self.clock.instant(due));
+            // In no fixed order: neither a flood of notes nor one of writes keeps the rest waiting.
             tokio::select! {
-                biased;
                 () = &mut stop => break,
                 () = at(deadline) => self.expire().await,
                 taken = self.notes.recv_many(&mut notes, BATCH) => match taken {
@@ -151,6 +151,9 @@ impl<S: Store> Runner<S> {
                 let detail = super::describe(&error);
                 tracing::error!(error = detail, writes = touched.len(), "writes refused: the store does not take them");
                 self.registry.undo(&events, now);
+                // It may have reached the disk all the same; what is true now is written again.
+                self.unsaved.extend(touched);
+                self.save_at.get_or_insert(Instant::now() + RETRY);
                 Some(Arc::<str>::from(detail))
             }
         };
@@ -180,13 +183,17 @@ impl<S: Store> Runner<S> {
 
     /// Writes the present state of `touched` and of everything that is not written yet.
     async fn commit(&mut self, touched: &BTreeSet<Key>) -> Result<(), StoreError> {
+        let revision = self.registry.revision().0;
+        let reserve = (revision + BLOCK / 2 > self.reserved.0).then_some(Revision(revision + BLOCK));
+        self.commit_with(touched, reserve).await
+    }
+
+    async fn commit_with(&mut self, touched: &BTreeSet<Key>, reserve: Option<Revision>) -> Result<(), StoreError> {
         let keys: BTreeSet<&Key> = touched.iter().chain(&self.unsaved).collect();
         let state = |key: &&Key| match self.registry.instance(key) {
             Some(instance) => Write::Put(Arc::clone(instance)),
             None => Write::Remove((*key).clone()),
         };
-        let revision = self.registry.revision();
-        let reserve = (revision.0 + BLOCK / 2 > self.reserved.0).then_some(Revision(revision.0 + BLOCK));
         let batch = Batch { writes: keys.iter().map(state).collect(), reserve };
         self.store.commit(batch).await?;
         self.reserved = reserve.unwrap_or(self.reserved);
@@ -231,14 +238,10 @@ impl<S: Store> Runner<S> {
         for request in std::iter::from_fn(|| self.writes.try_recv().ok().or_else(|| self.notes.try_recv().ok())) {
             request.reply.and_then(|reply| reply.send(Err(WriteError::Stopping)).ok());
         }
-        self.reserved = Revision::ZERO;
-        let keys = std::mem::take(&mut self.unsaved);
-        let state = |key: &Key| {
-            self.registry.instance(key).map_or_else(|| Write::Remove(key.clone()), |i| Write::Put(Arc::clone(i)))
-        };
-        let batch = Batch { writes: keys.iter().map(state).collect(), reserve: Some(self.registry.revision()) };
-        if let Err(error) = self.store.commit(batch).await {
-            tracing::error!(error = super::describe(&error), unsaved = keys.len(), "the last status changes are lost");
+        let used = Some(self.registry.revision());
+        if let Err(error) = self.commit_with(&BTreeSet::new(), used).await {
+            let unsaved = self.unsaved.len();
+            tracing::error!(error = super::describe(&error), unsaved, "the last status changes are lost");
         }
     }
 }

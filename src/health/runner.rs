@@ -158,7 +158,7 @@ impl Runner {
         let observed = self.schedule.finish(run.id, passed, now.tick);
         let (Some((instance, places)), Some(passed), Some(observed)) = (published, passed, observed) else { return };
         let result = CheckResult { at: now.wall, passed, took_ms: finding.took_ms(), detail: finding.to_string() };
-        instance.pulse.words(|words| places.iter().for_each(|&place| words.keep_result(place, result.clone())));
+        instance.pulse.words(|words| words.keep_result(run.spec(), result.clone()));
         let stands = places.iter().all(|&place| instance.condition.checks.get(place) == Some(&observed.verdict));
         if observed.turned || !stands {
             tell(run, &instance, observed.verdict, &result.detail);

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::engine::{Batch, Clock, Loaded, Store, StoreError};
+use crate::model::pulse::Words;
 use crate::model::{
     CheckDefaults, CheckResult, Condition, Defaults, InstanceId, Key, Registration, Revision, ServiceName, Span,
     Status, Verdict,
@@ -97,7 +98,10 @@ impl Bench {
     }
 
     fn results(&self, id: &str) -> Vec<Option<CheckResult>> {
-        self.engine.index().instance(&key(id)).unwrap().pulse.words(|words| words.results.clone())
+        let instance = self.engine.index().instance(&key(id)).unwrap();
+        let result =
+            |words: &mut Words| instance.registration.checks.iter().map(|check| words.result(check).cloned()).collect();
+        instance.pulse.words(result)
     }
 }
 

@@ -47,13 +47,13 @@ pub fn time(time: jiff::Timestamp) -> Value {
 
 fn checks(instance: &Instance, words: &crate::model::pulse::Words) -> Value {
     let specs = instance.registration.checks.iter().zip(&instance.condition.checks);
-    let check = |(at, (spec, verdict)): (usize, (&crate::model::CheckSpec, &Verdict))| {
+    let check = |(spec, verdict): (&crate::model::CheckSpec, &Verdict)| {
         let mut object = match spec.to_json() {
             Value::Object(object) => object,
             _ => Map::new(),
         };
         object.insert("verdict".into(), verdict.as_str().into());
-        if let Some(Some(result)) = words.results.get(at) {
+        if let Some(result) = words.result(spec) {
             let shown = json!({
                 "at": time(result.at),
                 "passing": result.passed,
@@ -64,7 +64,7 @@ fn checks(instance: &Instance, words: &crate::model::pulse::Words) -> Value {
         }
         Value::Object(object)
     };
-    specs.enumerate().map(check).collect()
+    specs.map(check).collect()
 }
 
 /// Why an instance is not healthy.
@@ -75,20 +75,21 @@ fn reason(instance: &Instance, words: &crate::model::pulse::Words) -> Option<Str
     };
     let check = |verdict: Verdict| {
         let at = instance.condition.checks.iter().position(|found| *found == verdict)?;
-        let kind = instance.registration.checks.get(at)?.kind.as_str();
-        Some((at, kind))
+        Some((at, instance.registration.checks.get(at)?))
     };
     match instance.status() {
         Status::Healthy => None,
         Status::Draining => Some(said("leaving")),
         Status::Lapsed => Some("its lease ran out without a heartbeat".to_owned()),
         Status::Unhealthy if instance.condition.said == SelfReport::Unhealthy => Some(said("unhealthy")),
-        Status::Unhealthy => check(Verdict::Failing).map(|(at, kind)| {
-            let detail = words.results.get(at).and_then(Option::as_ref).filter(|result| !result.passed);
+        Status::Unhealthy => check(Verdict::Failing).map(|(at, spec)| {
+            let detail = words.result(spec).filter(|result| !result.passed);
             let detail = detail.map_or(String::new(), |result| format!(": {}", result.detail));
-            format!("check {at} ({kind}) is failing{detail}")
+            format!("check {at} ({}) is failing{detail}", spec.kind.as_str())
         }),
         Status::Starting if instance.condition.said == SelfReport::Starting => Some(said("starting")),
-        Status::Starting => check(Verdict::Unknown).map(|(at, kind)| format!("check {at} ({kind}) has no result yet")),
+        Status::Starting => {
+            check(Verdict::Unknown).map(|(at, spec)| format!("check {at} ({}) has no result yet", spec.kind.as_str()))
+        }
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! A heartbeat touches this and nothing else, so that renewing a million leases takes no lock that two of them share and
 //! wakes nobody. One number holds the state of the lease; renewal and expiry meet in a compare-and-swap on it, so that a
-//! lease is never both renewed and lapsed.
+//! lease is never both renewed and lapsed. The lease's ttl is here too: a heartbeat that comes while another ttl is on its
+//! way to the disk must not bring the old one back. Whoever takes back a change gives the lease back with
+//! [`Pulse::restart`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +14,7 @@ use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
 use super::json::{self as read, Members};
-use super::{Invalid, LeaseTtl, Reason, Tick, limits};
+use super::{CheckSpec, Invalid, LeaseTtl, Reason, Tick, limits};
 
 const PERMANENT: u64 = u64::MAX;
 const LAPSED: u64 = u64::MAX - 1;
@@ -23,6 +25,8 @@ const NEVER: u64 = u64::MAX;
 pub struct Pulse {
     /// Deadline of the lease in ticks, or one of the marks above.
     lease: AtomicU64,
+    /// Milliseconds that a renewal gives, or [`PERMANENT`].
+    ttl: AtomicU64,
     /// Tick of the last heartbeat, or [`NEVER`].
     heartbeat: AtomicU64,
     words: Mutex<Words>,
@@ -33,8 +37,8 @@ pub struct Pulse {
 pub struct Words {
     pub message: Option<SmolStr>,
     pub load: Option<Load>,
-    /// The last result of each check, by its place in the registration.
-    pub results: Vec<Option<CheckResult>>,
+    /// The last result of each check.
+    pub results: Vec<(CheckSpec, CheckResult)>,
 }
 
 /// What a heartbeat found.
@@ -62,19 +66,29 @@ pub struct Load(Map<String, Value>);
 impl Pulse {
     /// The pulse of an instance whose lease begins now.
     pub fn begin(now: Tick, ttl: LeaseTtl) -> Self {
-        let pulse = Self { lease: AtomicU64::new(0), heartbeat: AtomicU64::new(NEVER), words: Mutex::default() };
+        let pulse = Self {
+            lease: AtomicU64::new(0),
+            ttl: AtomicU64::new(0),
+            heartbeat: AtomicU64::new(NEVER),
+            words: Mutex::default(),
+        };
         pulse.restart(now, ttl);
         pulse
     }
 
-    /// Begins the lease anew, whatever it was.
+    /// Begins the lease anew with this ttl, whatever it was.
     pub fn restart(&self, now: Tick, ttl: LeaseTtl) {
-        self.lease.store(deadline(now, ttl), Ordering::Release);
+        let ttl = match ttl {
+            LeaseTtl::For(span) => span.as_millis(),
+            LeaseTtl::Permanent => PERMANENT,
+        };
+        self.ttl.store(ttl, Ordering::SeqCst);
+        self.lease.store(deadline(now, ttl), Ordering::SeqCst);
     }
 
     /// Marks the lease as run out.
     pub fn lapse(&self) {
-        self.lease.store(LAPSED, Ordering::Release);
+        self.lease.store(LAPSED, Ordering::SeqCst);
     }
 
     /// Notes that the instance was heard.
@@ -82,30 +96,38 @@ impl Pulse {
         self.heartbeat.store(now.0, Ordering::Relaxed);
     }
 
-    /// Renews a lease that has not run out.
-    pub fn renew(&self, now: Tick, ttl: LeaseTtl) -> Renewal {
-        let next = deadline(now, ttl);
-        let renewed =
-            self.lease.fetch_update(Ordering::AcqRel, Ordering::Acquire, |current| (current != LAPSED).then_some(next));
-        if renewed.is_err() {
-            return Renewal::Lapsed;
+    /// Renews a lease that has not run out. A deadline never moves back.
+    pub fn renew(&self, now: Tick) -> Renewal {
+        loop {
+            let ttl = self.ttl.load(Ordering::SeqCst);
+            let next = deadline(now, ttl);
+            let later = |current: u64| if current == PERMANENT { next } else { current.max(next) };
+            let renewed = self.lease.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |current| {
+                (current != LAPSED).then(|| later(current))
+            });
+            if renewed.is_err() {
+                return Renewal::Lapsed;
+            }
+            // A restart that came in between has the last word, with its own ttl.
+            if self.ttl.load(Ordering::SeqCst) == ttl {
+                self.heard(now);
+                return Renewal::Renewed;
+            }
         }
-        self.heard(now);
-        Renewal::Renewed
     }
 
     /// Lets the lease run out if its deadline has come; otherwise gives the deadline to wait for, `None` for a permanent
     /// or lapsed one.
     pub fn expire(&self, now: Tick) -> Result<(), Option<Tick>> {
         self.lease
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |current| (current <= now.0).then_some(LAPSED))
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |current| (current <= now.0).then_some(LAPSED))
             .map(|_| ())
             .map_err(|current| (current < LAPSED).then_some(Tick(current)))
     }
 
     /// When the lease runs out; `None` when it is permanent or already has.
     pub fn deadline(&self) -> Option<Tick> {
-        let current = self.lease.load(Ordering::Acquire);
+        let current = self.lease.load(Ordering::SeqCst);
         (current < LAPSED).then_some(Tick(current))
     }
 
@@ -120,20 +142,23 @@ impl Pulse {
     }
 }
 
-fn deadline(now: Tick, ttl: LeaseTtl) -> u64 {
-    match ttl {
-        LeaseTtl::For(span) => now.after(span).0.min(LAPSED - 1),
-        LeaseTtl::Permanent => PERMANENT,
-    }
+/// Where a lease of `ttl` milliseconds ends.
+fn deadline(now: Tick, ttl: u64) -> u64 {
+    if ttl == PERMANENT { PERMANENT } else { now.0.saturating_add(ttl).min(LAPSED - 1) }
 }
 
 impl Words {
-    /// Keeps the result of check number `at`.
-    pub fn keep_result(&mut self, at: usize, result: CheckResult) {
-        if self.results.len() <= at {
-            self.results.resize(at + 1, None);
+    /// Keeps the result of a check in place of its last one.
+    pub fn keep_result(&mut self, check: &CheckSpec, result: CheckResult) {
+        match self.results.iter_mut().find(|(kept, _)| kept == check) {
+            Some((_, last)) => *last = result,
+            None => self.results.push((check.clone(), result)),
         }
-        self.results[at] = Some(result);
+    }
+
+    /// The last result of a check.
+    pub fn result(&self, check: &CheckSpec) -> Option<&CheckResult> {
+        self.results.iter().find(|(kept, _)| kept == check).map(|(_, result)| result)
     }
 }
 
@@ -184,11 +209,11 @@ mod tests {
     fn a_lease_is_renewed_until_it_lapses() {
         let pulse = Pulse::begin(Tick(0), TTL);
         assert_eq!(pulse.expire(Tick(99)), Err(Some(Tick(100))));
-        assert_eq!(pulse.renew(Tick(50), TTL), Renewal::Renewed);
+        assert_eq!(pulse.renew(Tick(50)), Renewal::Renewed);
         assert_eq!(pulse.last_heartbeat(), Some(Tick(50)));
         assert_eq!(pulse.expire(Tick(149)), Err(Some(Tick(150))));
         assert_eq!(pulse.expire(Tick(150)), Ok(()));
-        assert_eq!(pulse.renew(Tick(151), TTL), Renewal::Lapsed);
+        assert_eq!(pulse.renew(Tick(151)), Renewal::Lapsed);
         assert_eq!(pulse.deadline(), None);
         pulse.restart(Tick(160), TTL);
         assert_eq!(pulse.deadline(), Some(Tick(260)));
@@ -198,7 +223,7 @@ mod tests {
     fn a_permanent_lease_never_lapses() {
         let pulse = Pulse::begin(Tick(0), LeaseTtl::Permanent);
         assert_eq!(pulse.expire(Tick(u64::MAX - 2)), Err(None));
-        assert_eq!(pulse.renew(Tick(5), LeaseTtl::Permanent), Renewal::Renewed);
+        assert_eq!(pulse.renew(Tick(5)), Renewal::Renewed);
     }
 
     #[test]

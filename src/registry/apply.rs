@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::command::{Observation, Report};
 use super::{Change, Command, Done, Event, Refusal, Registry};
 use crate::model::{
-    CheckSpec, Condition, Instance, Invalid, Key, Moment, Pulse, Reason, Registration, Renewal, Verdict,
+    CheckSpec, Condition, Instance, Invalid, Key, Moment, Pulse, Reason, Registration, Renewal, SelfReport, Verdict,
 };
 
 impl Registry {
@@ -145,9 +145,8 @@ impl Registry {
             at.and_then(|at| current.condition.checks.get(at).copied()).unwrap_or_default()
         };
         let condition = Condition { checks: registration.checks.iter().map(kept).collect(), ..facts };
-        if !same_target || old.checks != registration.checks {
-            current.pulse.words(|words| words.results.clear());
-        }
+        let stays = |check: &CheckSpec| same_target && registration.checks.contains(check);
+        current.pulse.words(|words| words.results.retain(|(check, _)| stays(check)));
         self.record(current, Some(registration), condition, Change::Updated, now, events)
     }
 
@@ -213,11 +212,10 @@ impl Registry {
 
     /// Renews the lease of an instance; if it had run out, that is a change.
     fn renew(&mut self, current: &Arc<Instance>, now: Moment, events: &mut Vec<Event>) -> Arc<Instance> {
-        let ttl = current.registration.ttl;
-        if current.pulse.renew(now.tick, ttl) == Renewal::Renewed && !current.condition.lapsed {
+        if current.pulse.renew(now.tick) == Renewal::Renewed && !current.condition.lapsed {
             return Arc::clone(current);
         }
-        current.pulse.restart(now.tick, ttl);
+        current.pulse.restart(now.tick, current.registration.ttl);
         current.pulse.heard(now.tick);
         let condition = Condition { lapsed: false, ..current.condition.clone() };
         self.record(current, None, condition, Change::Status, now, events)
@@ -280,7 +278,11 @@ impl Registry {
 
 /// A registration with a merge patch laid over it (RFC 7396).
 fn merged(registration: &Registration, patch: Value) -> Result<Value, Invalid> {
-    let Value::Object(patch) = patch else { return Err(Reason::Type { expected: "an object" }.into()) };
+    let Value::Object(mut patch) = patch else { return Err(Reason::Type { expected: "an object" }.into()) };
+    // What only srvd says of an instance is ignored, as it is in a registration.
+    if patch.get("status").and_then(Value::as_str).is_some_and(|status| SelfReport::parse(status).is_none()) {
+        patch.remove("status");
+    }
     let mut target = registration.to_json();
     merge(&mut target, patch);
     Ok(Value::Object(target))

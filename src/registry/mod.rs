@@ -82,10 +82,6 @@ impl Registry {
         self.revision
     }
 
-    pub fn rules(&self) -> &Rules {
-        &self.rules
-    }
-
     pub fn instance(&self, key: &Key) -> Option<&Arc<Instance>> {
         Some(&self.services.get(&key.service)?.instances.get(&key.id)?.instance)
     }
@@ -101,11 +97,18 @@ impl Registry {
         Some((service.revision, service.instances.values().map(|entry| &entry.instance)))
     }
 
-    /// Takes back the newest events, newest first: every instance is again as it was before. Revisions are not reused.
+    /// Takes back the newest events, newest first: every instance is again as it was before, with its lease beginning
+    /// anew. Revisions are not reused.
     pub fn undo(&mut self, events: &[Event], now: Moment) {
         for event in events.iter().rev() {
             match &event.before {
-                Some(before) => self.put(Arc::clone(before), now),
+                Some(before) => {
+                    before.pulse.restart(now.tick, before.registration.ttl);
+                    if before.condition.lapsed {
+                        before.pulse.lapse();
+                    }
+                    self.put(Arc::clone(before), now);
+                }
                 None => self.take(&event.key),
             }
         }
