@@ -53,7 +53,7 @@ pub async fn serve(listener: TcpListener, responder: Arc<Responder>, stop: Cance
             Err(error) => {
                 // Out of file descriptors, most likely: give the open connections time to end.
                 tracing::warn!(%error, "accepting failed");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
     }

@@ -1,55 +1,85 @@
 //! Reading request bodies: JSON, bounded in size and time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::Api;
 use super::problem::Problem;
 use crate::model::limits;
 
 /// From the head of a request to the end of its body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A JSON body; `None` when there was none.
+/// A JSON body; without a value when there was none.
 #[derive(Debug)]
-pub struct JsonBody(pub Option<Value>);
+pub struct JsonBody {
+    pub value: Option<Value>,
+    /// Its share of the memory for all bodies, until it is dealt with.
+    _room: OwnedSemaphorePermit,
+}
 
-impl<S: Sync> FromRequest<S> for JsonBody {
+/// The memory for all bodies that are held at one time; who finds no room waits.
+#[derive(Debug, Clone)]
+pub struct Room(Arc<Semaphore>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(limits::BODIES)))
+    }
+}
+
+impl FromRequest<Api> for JsonBody {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
         let (head, body) = request.into_parts();
-        let octets = read(&head.headers, body).await?;
+        let announced = announced(&head.headers);
+        if announced.is_some_and(|octets| octets > limits::BODY as u64) {
+            return Err(too_large());
+        }
+        let bound = match announced {
+            Some(octets) => octets as u32,
+            None if axum::body::HttpBody::is_end_stream(&body) => 0,
+            None => limits::BODY as u32,
+        };
+        let room = Arc::clone(&api.bodies.0).acquire_many_owned(bound).await;
+        let room = room.map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"))?;
+        let octets = read(body).await?;
         if octets.is_empty() {
-            return Ok(Self(None));
+            return Ok(Self { value: None, _room: room });
         }
         if !is_json(&head.headers) {
             let detail = "the body must be JSON, and say so: `content-type: application/json`";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
         serde_json::from_slice(&octets)
-            .map(|value| Self(Some(value)))
+            .map(|value| Self { value: Some(value), _room: room })
             .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}")))
     }
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<bytes::Bytes, Problem> {
-    let too_large =
-        || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {} octets at most", limits::BODY));
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|octets| octets > limits::BODY as u64) {
-        return Err(too_large());
-    }
+async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
     match timeout(PATIENCE, to_bytes(body, limits::BODY)).await {
         Ok(Ok(octets)) => Ok(octets),
         Ok(Err(error)) if is_limit(&error) => Err(too_large()),
         Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body broke off")),
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
     }
+}
+
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {} octets at most", limits::BODY))
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn is_limit(error: &axum::Error) -> bool {

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rand::RngExt;
 use serde_json::Value;
 
 use super::body::JsonBody;
-use super::params::Params;
+use super::params::{Params, Segments};
 use super::problem::Problem;
-use super::{Api, Peer, REVISION, render};
+use super::{Api, Peer, render};
 use crate::engine::{Heartbeat, WriteError};
 use crate::model::json::{self as read_json, Members};
 use crate::model::pulse;
-use crate::model::{Instance, InstanceId, Invalid, Key, Load, Reason, Registration, SelfReport, ServiceName};
+use crate::model::{InstanceId, Invalid, Key, Load, Reason, Registration, SelfReport, ServiceName};
 use crate::registry::{Command, Done, Refusal, Report};
 
 /// Hexadecimal digits of an id made here, for each attempt to find a free one: short ids make short SRV targets.
@@ -26,16 +26,17 @@ const ID_DIGITS: [usize; 5] = [4, 4, 6, 8, 12];
 pub async fn register(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
-    Path(path): Path<(String, String)>,
+    Segments(path): Segments<(String, String)>,
     params: Params,
     headers: HeaderMap,
-    JsonBody(body): JsonBody,
+    JsonBody { value: body, .. }: JsonBody,
 ) -> Result<Response, Problem> {
     let key = key(&path)?;
     params.finish()?;
-    let body = body.unwrap_or_else(|| Value::Object(Default::default()));
+    let mut body = body.unwrap_or_else(|| Value::Object(Default::default()));
     agrees(&body, "service", key.service.as_str())?;
     agrees(&body, "id", key.id.as_str())?;
+    give_own_status(&api, &key, &mut body);
     let registration = Arc::new(Registration::from_json(&body, &api.defaults, peer.0.ip())?);
     let only_new = headers.get(header::IF_NONE_MATCH).is_some_and(|value| value == "*");
     let done = api.engine.write(Command::Register { key, registration, only_new }).await?;
@@ -46,9 +47,9 @@ pub async fn register(
 pub async fn register_unnamed(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
-    Path(service): Path<String>,
+    Segments(service): Segments<String>,
     params: Params,
-    JsonBody(body): JsonBody,
+    JsonBody { value: body, .. }: JsonBody,
 ) -> Result<Response, Problem> {
     let service = ServiceName::parse(&service).map_err(|reason| Invalid::at("service", reason))?;
     params.finish()?;
@@ -77,9 +78,9 @@ pub async fn register_unnamed(
 pub async fn patch(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
-    Path(path): Path<(String, String)>,
+    Segments(path): Segments<(String, String)>,
     params: Params,
-    JsonBody(body): JsonBody,
+    JsonBody { value: body, .. }: JsonBody,
 ) -> Result<Response, Problem> {
     let key = key(&path)?;
     params.finish()?;
@@ -93,7 +94,7 @@ pub async fn patch(
 /// `DELETE /v1/services/{service}/instances/{id}`
 pub async fn deregister(
     State(api): State<Api>,
-    Path(path): Path<(String, String)>,
+    Segments(path): Segments<(String, String)>,
     params: Params,
 ) -> Result<StatusCode, Problem> {
     let key = key(&path)?;
@@ -105,9 +106,9 @@ pub async fn deregister(
 /// `PUT /v1/services/{service}/instances/{id}/heartbeat`
 pub async fn heartbeat(
     State(api): State<Api>,
-    Path(path): Path<(String, String)>,
+    Segments(path): Segments<(String, String)>,
     params: Params,
-    JsonBody(body): JsonBody,
+    JsonBody { value: body, .. }: JsonBody,
 ) -> Result<StatusCode, Problem> {
     let key = key(&path)?;
     params.finish()?;
@@ -119,7 +120,7 @@ pub async fn heartbeat(
 /// `GET /v1/services/{service}/instances/{id}`
 pub async fn read(
     State(api): State<Api>,
-    Path(path): Path<(String, String)>,
+    Segments(path): Segments<(String, String)>,
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let key = key(&path)?;
@@ -141,6 +142,18 @@ fn agrees(body: &Value, member: &'static str, path: &str) -> Result<(), Invalid>
         None => Ok(()),
         Some(value) if value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(path)) => Ok(()),
         Some(_) => Err(Invalid::at(member, Reason::Disagrees { path: path.to_owned() })),
+    }
+}
+
+/// In a reply `status` is what srvd makes of the instance. A reply that is written back, known by its `revision`, does not
+/// turn that into something that the instance said: what it registered with stands.
+fn give_own_status(api: &Api, key: &Key, body: &mut Value) {
+    let Some(members) = body.as_object_mut().filter(|members| members.contains_key("revision")) else { return };
+    if members.get("status").is_some_and(Value::is_string) {
+        members.remove("status");
+        if let Some(current) = api.engine.index().instance(key) {
+            members.insert("status".to_owned(), current.registration.status.as_str().into());
+        }
     }
 }
 
@@ -166,7 +179,7 @@ fn made_id(digits: usize) -> String {
     format!("i-{}", (0..digits).map(digit).collect::<String>())
 }
 
-/// The instance that a change left, with the revision of that change.
+/// The instance that a change left.
 fn reply(api: &Api, done: Done) -> Response {
     let (status, instance) = match done {
         Done::Registered(instance) => (StatusCode::CREATED, instance),
@@ -178,13 +191,8 @@ fn reply(api: &Api, done: Done) -> Response {
     let body = Json(render::instance(&instance, api.engine.clock().now()));
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
-    headers.insert(REVISION, revision(&instance, api).into());
     if let (StatusCode::CREATED, Ok(location)) = (status, location.parse()) {
         headers.insert(header::LOCATION, location);
     }
     response
-}
-
-fn revision(instance: &Instance, api: &Api) -> u64 {
-    api.engine.revision().max(instance.revision).0
 }

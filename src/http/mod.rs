@@ -5,6 +5,7 @@
 
 mod body;
 mod instances;
+mod listing;
 mod origin;
 mod params;
 mod problem;
@@ -24,6 +25,7 @@ use axum::response::Response;
 use axum::routing::{get, post, put};
 use tower_http::compression::CompressionLayer;
 
+pub use body::Room;
 pub use serve::{Peer, serve};
 pub use status::About;
 
@@ -40,6 +42,7 @@ pub struct Api {
     pub defaults: Arc<Defaults>,
     pub about: Arc<About>,
     pub readiness: Readiness,
+    pub bodies: Room,
 }
 
 /// Whether the server should be sent traffic.
@@ -85,7 +88,10 @@ async fn once_loaded(State(api): State<Api>, request: Request, next: Next) -> Re
 }
 
 async fn with_revision(State(api): State<Api>, request: Request, next: Next) -> Response {
+    // What is read is at least as new as the revision before it; what was written is in the revision after it.
+    let before = request.method().is_safe().then(|| api.engine.revision());
     let mut response = next.run(request).await;
-    response.headers_mut().entry(REVISION).or_insert_with(|| HeaderValue::from(api.engine.revision().0));
+    let revision = before.unwrap_or_else(|| api.engine.revision());
+    response.headers_mut().insert(REVISION, HeaderValue::from(revision.0));
     response
 }

@@ -1,11 +1,12 @@
 //! Query parameters, read one by one like the members of a body: none that nobody asked for goes unseen.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use crate::model::{Invalid, Reason, json};
+use crate::model::{Invalid, Reason, json, limits};
 
 /// The parameters of a request, in order.
 #[derive(Debug)]
@@ -26,9 +27,31 @@ impl<S: Sync> FromRequestParts<S> for Params {
     }
 }
 
+/// The variable segments of a path.
+#[derive(Debug)]
+pub struct Segments<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segments<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(segments)) => Ok(Self(segments)),
+            Err(error) => {
+                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("the path does not read: {error}")))
+            }
+        }
+    }
+}
+
 impl Params {
-    /// All values of a parameter that may be repeated.
-    pub fn all(&mut self, name: &'static str) -> Vec<String> {
+    /// All values of a parameter that may be repeated, each once.
+    pub fn all(&mut self, name: &'static str) -> Result<Vec<String>, Invalid> {
+        let values = self.take(name);
+        bounded(name, values)
+    }
+
+    fn take(&mut self, name: &'static str) -> Vec<String> {
         self.known.push(name);
         let (taken, rest) = std::mem::take(&mut self.pairs).into_iter().partition(|(key, _)| key == name);
         self.pairs = rest;
@@ -41,7 +64,7 @@ impl Params {
         name: &'static str,
         read: impl FnOnce(&str) -> Result<T, Reason>,
     ) -> Result<Option<T>, Invalid> {
-        let values = self.all(name);
+        let values = self.take(name);
         match values.as_slice() {
             [] => Ok(None),
             [value] => read(value).map(Some).map_err(|reason| Invalid::at(name, reason)),
@@ -50,11 +73,11 @@ impl Params {
     }
 
     /// All parameters whose names begin with `prefix`, without it.
-    pub fn beginning_with(&mut self, prefix: &'static str) -> Vec<(String, String)> {
+    pub fn beginning_with(&mut self, prefix: &'static str) -> Result<Vec<(String, String)>, Invalid> {
         let begins = |(key, _): &(String, String)| key.len() > prefix.len() && key.starts_with(prefix);
         let (taken, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pairs).into_iter().partition(begins);
         self.pairs = rest;
-        taken.into_iter().map(|(key, value)| (key[prefix.len()..].to_owned(), value)).collect()
+        bounded(prefix, taken.into_iter().map(|(key, value)| (key[prefix.len()..].to_owned(), value)).collect())
     }
 
     /// Refuses parameters that were not read.
@@ -63,6 +86,15 @@ impl Params {
             None => Ok(()),
             Some((name, _)) => Err(Invalid::at(name, Reason::Unknown { nearest: json::nearest(name, &self.known) })),
         }
+    }
+}
+
+fn bounded<T: Ord>(name: &str, mut values: Vec<T>) -> Result<Vec<T>, Invalid> {
+    values.sort();
+    values.dedup();
+    match values.len() > limits::FILTERS {
+        true => Err(Invalid::at(name, Reason::TooMany { max: limits::FILTERS })),
+        false => Ok(values),
     }
 }
 

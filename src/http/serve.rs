@@ -12,13 +12,18 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// Connections at one time; further ones wait in the listener's backlog.
+/// Connections at one time on one listener; further ones wait in its backlog.
 const CONNECTIONS: usize = 4096;
 /// From the start of a connection, or the end of a reply, to the end of the next request's head.
 const HEAD: Duration = Duration::from_secs(60);
+/// From one part of a reply that a peer took in to the next.
+const STALLED: Duration = Duration::from_secs(30);
+/// Descriptors that are left to everything else, of those that a process may have.
+const RESERVED: u64 = 256;
 /// Octets that a request's head may have.
 const HEAD_OCTETS: usize = 64 * 1024;
 
@@ -26,9 +31,15 @@ const HEAD_OCTETS: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
+/// How many connections there may be: never so many that no descriptor is left for anything else.
+fn connections() -> usize {
+    let descriptors = rlimit::Resource::NOFILE.get_soft().unwrap_or(1024);
+    usize::try_from(descriptors.saturating_sub(RESERVED) / 2).unwrap_or(CONNECTIONS).clamp(64, CONNECTIONS)
+}
+
 /// Serves `router` until `stop`; then open connections end after the request that they are at.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(connections()));
     let graceful = GracefulShutdown::new();
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
@@ -41,11 +52,13 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             Err(error) => {
                 // Out of file descriptors, most likely: give the open connections time to end.
                 tracing::warn!(%error, "accepting failed");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;
             }
         };
         stream.set_nodelay(true).ok();
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(STALLED));
         let router = router.clone().map_request(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             request.map(Body::new)
@@ -54,7 +67,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD)
             .max_buf_size(HEAD_OCTETS)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+            .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -1,80 +1,81 @@
 //! Calls about services.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use serde_json::{Map, Value, json};
+use axum::response::Response;
+use serde_json::{Map, Value};
 
-use super::params::{self, Params};
+use super::params::{self, Params, Segments};
 use super::problem::Problem;
-use super::{Api, render};
+use super::{Api, listing, render};
 use crate::answer::{Live, ServiceView};
 use crate::model::{Instance, Invalid, Reason, ServiceName, Status, limits};
 
 /// `GET /v1/services`
-pub async fn list(State(api): State<Api>, mut params: Params) -> Result<Json<Value>, Problem> {
-    let tags = params.all("tag");
+pub async fn list(State(api): State<Api>, mut params: Params) -> Result<Response, Problem> {
+    let tags = params.all("tag")?;
     let prefix = params.one("prefix", |text| Ok(text.to_ascii_lowercase()))?.unwrap_or_default();
     let limit = params.one("limit", |text| params::integer(text, limits::PAGE))?;
     let after = params.one("after", |text| Ok(text.to_ascii_lowercase()))?.unwrap_or_default();
     let with_instances = params.one("instances", params::boolean)?.unwrap_or(false);
     params.finish()?;
-    let revision = api.engine.revision();
+    let head = Map::from_iter([("revision".to_owned(), api.engine.revision().0.into())]);
     let now = api.engine.clock().now();
-    let listed = |view: &ServiceView| {
+    let listed = move |view: &Arc<ServiceView>| {
         let name = view.name().as_str();
         let tagged = || tags.iter().all(|tag| view.instances().iter().any(|instance| has_tag(instance, tag)));
         name.starts_with(&prefix) && name > after.as_str() && tagged()
     };
-    let limit = limit.map_or(usize::MAX, |limit| limit as usize);
-    let shown = |view: &ServiceView| {
-        let mut entry = summary(view);
+    let shown = move |view: Arc<ServiceView>| {
+        let mut entry = summary(&view);
         if with_instances {
             let members = view.instances().iter().map(|instance| render::instance(instance, now)).collect();
             entry.insert("members".into(), members);
         }
         Value::Object(entry)
     };
-    let services: Vec<Value> =
-        api.engine.index().views().iter().filter(|view| listed(view)).take(limit).map(|view| shown(view)).collect();
-    Ok(Json(json!({"revision": revision.0, "services": services})))
+    let limit = limit.map_or(usize::MAX, |limit| limit as usize);
+    let entries = api.engine.index().views().into_iter().filter(listed).take(limit).map(shown);
+    Ok(listing::reply(head, "services", entries))
 }
 
 /// `GET /v1/services/{service}`
 pub async fn read(
     State(api): State<Api>,
-    Path(service): Path<String>,
+    Segments(service): Segments<String>,
     mut params: Params,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let service = ServiceName::parse(&service).map_err(|reason| Invalid::at("service", reason))?;
     let status = params.one("status", wanted_status)?.flatten();
-    let tags = params.all("tag");
+    let tags = params.all("tag")?;
     let version = params.one("version", |text| Ok(text.to_owned()))?;
-    let metadata = params.beginning_with("meta.");
+    let metadata = params.beginning_with("meta.")?;
     params.finish()?;
     let view = api
         .engine
         .index()
         .service(service.as_str())
         .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no service {service}")))?;
-    let wanted = |instance: &&std::sync::Arc<Instance>| {
+    let wanted = move |instance: &Instance| {
         let registration = &instance.registration;
         status.is_none_or(|status| instance.status() == status)
             && tags.iter().all(|tag| has_tag(instance, tag))
             && version.as_ref().is_none_or(|version| registration.version.as_deref() == Some(version))
             && metadata.iter().all(|(key, value)| registration.metadata.text(key).as_ref() == Some(value))
     };
+    let head = Map::from_iter([
+        ("service".to_owned(), service.as_str().into()),
+        ("revision".to_owned(), view.revision().0.into()),
+        ("settings".to_owned(), Map::new().into()),
+    ]);
     let now = api.engine.clock().now();
-    let instances: Vec<Value> =
-        view.instances().iter().filter(wanted).map(|instance| render::instance(instance, now)).collect();
-    Ok(Json(json!({
-        "service": service.as_str(),
-        "revision": view.revision().0,
-        "settings": {},
-        "instances": instances,
-    })))
+    let instances = (0..view.instances().len()).map(move |at| Arc::clone(&view.instances()[at]));
+    let entries =
+        instances.filter(move |instance| wanted(instance)).map(move |instance| render::instance(&instance, now));
+    Ok(listing::reply(head, "instances", entries))
 }
 
 fn wanted_status(text: &str) -> Result<Option<Status>, Reason> {

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use super::params::Params;
 use super::problem::Problem;
 use super::{Api, render};
 use crate::model::{Status, Tick};
@@ -22,7 +23,8 @@ pub struct About {
 }
 
 /// `GET /v1/status`
-pub async fn status(State(api): State<Api>) -> Json<Value> {
+pub async fn status(State(api): State<Api>, params: Params) -> Result<Json<Value>, Problem> {
+    params.finish()?;
     let now = api.engine.clock().now();
     let views = api.engine.index().views();
     let instances = || views.iter().flat_map(|view| view.instances());
@@ -33,7 +35,7 @@ pub async fn status(State(api): State<Api>) -> Json<Value> {
     counts.insert("total".into(), instances().count().into());
     let next_expiry = instances().filter_map(|instance| instance.pulse.deadline()).min();
     let addresses = |listed: &[SocketAddr]| listed.iter().map(ToString::to_string).collect::<Vec<_>>();
-    Json(json!({
+    Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "started_at": render::time(now.wall_at(Tick(0))),
         "uptime_s": now.tick.0 / 1000,
@@ -46,7 +48,7 @@ pub async fn status(State(api): State<Api>) -> Json<Value> {
         "store": {"kind": api.about.store},
         "listeners": {"dns": addresses(&api.about.dns), "http": addresses(&api.about.http)},
         "schedule": {"next_expiry": next_expiry.map(|tick| render::time(now.wall_at(tick)))},
-    }))
+    })))
 }
 
 /// `GET /healthz`

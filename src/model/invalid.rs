@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Characters of a member's name that an error repeats.
+const SHOWN: usize = 80;
+
 /// A refused value: the path of the member and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
@@ -74,9 +77,14 @@ pub enum Reason {
 }
 
 impl Invalid {
-    /// A fault of the member `field`.
-    pub fn at(field: impl Into<String>, reason: Reason) -> Self {
-        Self { field: field.into(), reason }
+    /// A fault of the member `field`, of which a long name is shown in part.
+    pub fn at(field: impl AsRef<str>, reason: Reason) -> Self {
+        let mut field: String = field.as_ref().to_owned();
+        if let Some((cut, _)) = field.char_indices().nth(SHOWN).filter(|_| field.len() > SHOWN) {
+            field.truncate(cut);
+            field.push('…');
+        }
+        Self { field, reason }
     }
 
     /// The same fault, seen from the object that holds the value as `member`.

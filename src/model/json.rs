@@ -59,8 +59,14 @@ impl<'a> Members<'a> {
     }
 }
 
+/// Octets of the longest name that may be a mistyped one.
+const LONGEST_TYPO: usize = 32;
+
 /// The known name that `name` was probably meant to be.
 pub fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    if name.len() > LONGEST_TYPO {
+        return None;
+    }
     let lower = name.to_ascii_lowercase();
     let alias = ALIASES.iter().find(|(written, meant)| *written == lower && known.contains(meant));
     if let Some((_, meant)) = alias {
@@ -134,6 +140,7 @@ mod tests {
             ("meta", Some("metadata")),
             ("check", Some("checks")),
             ("zebra", None),
+            (&"weight".repeat(1000), None),
         ] {
             assert_eq!(nearest(written, &known), meant, "{written}");
         }

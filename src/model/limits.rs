@@ -41,5 +41,9 @@ pub const STREAK: RangeInclusive<u64> = 1..=100;
 
 /// Octets of an ordinary request body.
 pub const BODY: usize = 1 << 20;
+/// Octets of all request bodies that are held at one time.
+pub const BODIES: usize = 64 << 20;
+/// Different values of one filter in a request.
+pub const FILTERS: usize = 64;
 /// Entries on one page of a list.
 pub const PAGE: RangeInclusive<u64> = 1..=100_000;

@@ -215,11 +215,16 @@ fn named_ports(value: &Value) -> Result<BTreeMap<PortName, Port>, Invalid> {
     if object.len() > limits::NAMED_PORTS {
         return Err(Reason::TooMany { max: limits::NAMED_PORTS }.into());
     }
-    let pair = |(name, port): (&String, &Value)| {
+    let mut ports = BTreeMap::new();
+    for (name, port) in object {
         let at = |reason| Invalid::at(name, reason);
-        Ok((PortName::parse(name).map_err(at)?, Port::from_json(port).map_err(at)?))
-    };
-    object.iter().map(pair).collect()
+        let named = PortName::parse(name).map_err(at)?;
+        // Names compare without case, and two that are one would hide each other.
+        if ports.insert(named, Port::from_json(port).map_err(at)?).is_some() {
+            return Err(at(Reason::Repeated));
+        }
+    }
+    Ok(ports)
 }
 
 fn protocol(value: &Value) -> Result<Protocol, Reason> {
@@ -325,6 +330,7 @@ mod tests {
             ("port", json!("80"), "port"),
             ("ports", json!({"http_x": 1}), "ports.http_x"),
             ("ports", json!({"http": 0}), "ports.http"),
+            ("ports", json!({"http": 1, "HTTP": 2}), "ports.HTTP"),
             ("ports", json!((0..17).map(|n| (format!("p{n}"), json!(1))).collect::<Map<_, _>>()), "ports"),
             ("protocol", json!("sctp"), "protocol"),
             ("scheme", json!("1http"), "scheme"),

@@ -4,40 +4,38 @@
 //! store. Then DNS and HTTP begin (answering SERVFAIL and 503), the state is loaded, and the ready line is printed.
 //! Stopping goes the other way round: not ready any more, listeners drained, state written.
 
+mod engine_thread;
 mod listeners;
+mod serving;
 mod zones;
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::answer::{Catalog, LiveZone};
 use crate::cli::ConfigArgs;
 use crate::config::{Config, Loaded, Sources, StoreKind};
-use crate::dns::{self, Responder};
-use crate::engine::{Clock, Engine, Runner, Store};
+use crate::engine::{Clock, Engine, Store};
 use crate::health;
-use crate::http::{self, About, Api, Readiness};
+use crate::http::Readiness;
 use crate::model::Defaults;
 use crate::registry::Rules;
 use crate::store::{Embedded, Memory};
 use crate::telemetry;
+use engine_thread::EngineThread;
 use listeners::Listeners;
+use serving::Serving;
 use zones::StaticZones;
-
-/// The longest that open connections may take to end.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// `srvd serve`: runs until a signal stops it.
 pub fn serve(args: ConfigArgs) -> ExitCode {
     finish(load(args).and_then(|loaded| {
         telemetry::start(&loaded.config.log);
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        // Connections, checks and files take a descriptor each; the usual soft limit is for programs that use select.
+        let granted = rlimit::increase_nofile_limit(rlimit::INFINITY).unwrap_or_default();
+        tracing::debug!(descriptors = granted, "open files");
         let runtime = Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(run(&loaded));
         // A name look-up of a check cannot be interrupted; it does not keep the process.
@@ -94,10 +92,7 @@ async fn run(loaded: &Loaded) -> anyhow::Result<()> {
     };
     match config.store.kind {
         StoreKind::Memory => run_on(Memory, config, zones, listeners, signals).await,
-        StoreKind::Embedded => {
-            let store = Embedded::open(&config.store.path)?;
-            run_on(store, config, zones, listeners, signals).await
-        }
+        StoreKind::Embedded => run_on(Embedded::at(&config.store.path), config, zones, listeners, signals).await,
         // The configuration does not let it through.
         StoreKind::Etcd => anyhow::bail!("store.kind: etcd is not available in this version"),
     }
@@ -110,31 +105,37 @@ async fn run_on<S: Store>(
     listeners: Listeners,
     mut signals: Signals,
 ) -> anyhow::Result<()> {
-    let (engine, mut runner) = Engine::new(store, rules(config), Clock::start());
+    let (engine, runner) = Engine::new(store, rules(config), Clock::start());
     let readiness = Readiness::default();
     let ready_line = listeners.ready_line();
     let serving = Serving::start(config, zones, listeners, &engine, &readiness)?;
-    tokio::select! {
-        loaded = runner.load() => loaded?,
-        () = signals.stop() => {
-            serving.stop().await;
-            return Ok(());
-        }
+    let mut engine_thread = EngineThread::start(runner)?;
+    let unready = tokio::select! {
+        loaded = engine_thread.loaded() => loaded.err().map(Err),
+        // Nothing was changed yet that would have to be written.
+        () = signals.stop() => Some(Ok(())),
+    };
+    if let Some(result) = unready {
+        serving.stop().await;
+        return result;
     }
-    let stop_engine = CancellationToken::new();
     let checks = health::Settings { allow: config.health.allow.clone(), ..health::Settings::default() };
-    let background = background(runner, &engine, checks, &stop_engine);
+    let mut checks = tokio::spawn(health::run(engine.clone(), checks, std::future::pending()));
     readiness.set(true);
     println!("{ready_line}");
     tracing::info!(revision = engine.revision().0, "ready");
-    signals.stop().await;
+    let broken = tokio::select! {
+        () = signals.stop() => None,
+        () = engine_thread.ended() => Some("the engine ended by itself"),
+        _ = &mut checks => Some("the health checks ended by themselves"),
+    };
     tracing::info!("stopping");
     readiness.set(false);
     serving.stop().await;
-    stop_engine.cancel();
-    background.wait().await;
+    checks.abort();
+    engine_thread.stop().await;
     tracing::info!("stopped");
-    Ok(())
+    broken.map_or(Ok(()), |what| Err(anyhow::Error::msg(what)))
 }
 
 fn rules(config: &Config) -> Rules {
@@ -150,95 +151,6 @@ fn defaults(config: &Config) -> Defaults {
         ttl: config.leases.ttl,
         check: config.health.check_defaults(),
         checks: config.health.default_checks.clone(),
-    }
-}
-
-/// Starts the engine's task and the checks. The checks end first, then the engine writes what is left.
-fn background<S: Store>(
-    runner: Runner<S>,
-    engine: &Engine,
-    checks: health::Settings,
-    stop: &CancellationToken,
-) -> TaskTracker {
-    let tasks = TaskTracker::new();
-    tasks.spawn(runner.run(stop.clone().cancelled_owned()));
-    tasks.spawn(health::run(engine.clone(), checks, stop.clone().cancelled_owned()));
-    tasks.close();
-    tasks
-}
-
-/// Everything that listens.
-struct Serving {
-    stop: CancellationToken,
-    tasks: TaskTracker,
-    workers: dns::udp::Workers,
-    /// DNS over TCP has threads of its own, so that no amount of queries keeps heartbeats and leases waiting.
-    dns_runtime: Runtime,
-}
-
-impl Serving {
-    fn start(
-        config: &Config,
-        zones: StaticZones,
-        listeners: Listeners,
-        engine: &Engine,
-        readiness: &Readiness,
-    ) -> anyhow::Result<Self> {
-        let api = Api {
-            engine: engine.clone(),
-            defaults: Arc::new(defaults(config)),
-            about: Arc::new(about(config, &listeners)),
-            readiness: readiness.clone(),
-        };
-        let live = LiveZone {
-            apex: config.dns.zone.clone(),
-            record_ttl: config.dns.record_ttl,
-            negative_ttl: config.dns.negative_ttl,
-            srv_weight_scale: config.dns.srv_weight_scale,
-            addresses: listeners.own_addresses(),
-        };
-        let catalog = Catalog::new(live, zones.additions.as_deref(), zones.zones);
-        let responder = Arc::new(Responder::new(catalog, Arc::clone(engine.index()), config.dns.udp_payload));
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let mut udp = Vec::new();
-        let dns_runtime = Builder::new_multi_thread().worker_threads(1).thread_name("dns-tcp").enable_all().build()?;
-        for sockets in listeners.dns {
-            udp.extend(sockets.udp);
-            let _entered = dns_runtime.enter();
-            let listener = tokio::net::TcpListener::from_std(sockets.tcp)?;
-            tasks.spawn_on(dns::tcp::serve(listener, Arc::clone(&responder), stop.clone()), dns_runtime.handle());
-        }
-        let router = http::router(api);
-        for listener in listeners.http {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            tasks.spawn(http::serve(listener, router.clone(), stop.clone()));
-        }
-        tasks.close();
-        Ok(Self { stop, tasks, workers: dns::udp::Workers::start(udp, &responder)?, dns_runtime })
-    }
-
-    /// Takes no more connections, and gives open ones a while to end.
-    async fn stop(self) {
-        self.stop.cancel();
-        let workers = tokio::task::spawn_blocking(|| self.workers.stop());
-        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
-            tracing::warn!("connections that did not end in time were cut");
-        }
-        workers.await.ok();
-        self.dns_runtime.shutdown_background();
-    }
-}
-
-fn about(config: &Config, listeners: &Listeners) -> About {
-    About {
-        zone: config.dns.zone.to_string(),
-        store: match config.store.kind {
-            StoreKind::Embedded => "embedded",
-            StoreKind::Memory => "memory",
-            StoreKind::Etcd => "etcd",
-        },
-        dns: listeners.dns_addresses(),
-        http: listeners.http_addresses(),
     }
 }
 

@@ -1,4 +1,5 @@
-//! How an instance is spelled in a store: a JSON object, readable and open to new members.
+//! How an instance is spelled in a store: a JSON object that a person can read. What it holds is part of the store's
+//! format version.
 //!
 //! ```json
 //! {"registration": {…}, "draining": false, "lapsed": false, "said": "healthy", "verdicts": ["passing"],

@@ -4,6 +4,8 @@
 //! that form and the bound on revisions in use. A batch is one transaction, and a transaction is on the disk when it
 //! returns. The file is locked while it is open, so that no two processes write it.
 //!
+//! Calls wait for the disk where they are called, so the caller has a thread of its own for them.
+//!
 //! After an I/O error (a full disk, say) the file is closed and the next commit opens it again, so a store heals when its
 //! disk does. What cannot be read is an error that says so; nothing is ever emptied to go on.
 
@@ -34,27 +36,35 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens the store in the directory `path`, which is made if it is not there.
+    /// A store in the directory `path`, which is made if it is not there. The first call opens it.
+    pub fn at(path: &Path) -> Self {
+        Self { file: path.join(FILE), database: None }
+    }
+
+    /// The open database.
     ///
     /// # Errors
     /// When another process has it open, or it cannot be read or written.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let unusable =
-            |source: io::Error| StoreError::Unusable { path: path.display().to_string(), source: source.into() };
-        fs::create_dir_all(path).map_err(unusable)?;
-        let mut store = Self { file: path.join(FILE), database: None };
-        store.database()?;
-        // A file that was just made is there after a power loss only when its directory is on the disk too.
-        fs::File::open(path).and_then(|directory| directory.sync_all()).map_err(unusable)?;
-        Ok(store)
-    }
-
     fn database(&mut self) -> Result<&Database, StoreError> {
         let database = match self.database.take() {
             Some(database) => database,
-            None => Database::create(&self.file).map_err(|error| self.cannot_open(error))?,
+            None => self.open()?,
         };
         Ok(self.database.insert(database))
+    }
+
+    fn open(&self) -> Result<Database, StoreError> {
+        let directory = self.file.parent().unwrap_or(Path::new("."));
+        let unusable =
+            |source: io::Error| StoreError::Unusable { path: directory.display().to_string(), source: source.into() };
+        fs::create_dir_all(directory).map_err(unusable)?;
+        let database = Database::create(&self.file).map_err(|error| self.cannot_open(error))?;
+        // A file that was just made is there after a power loss only when its directories are on the disk too.
+        for made in [Some(directory), directory.parent().filter(|parent| !parent.as_os_str().is_empty())] {
+            let Some(made) = made else { continue };
+            fs::File::open(made).and_then(|directory| directory.sync_all()).map_err(unusable)?;
+        }
+        Ok(database)
     }
 
     fn cannot_open(&self, error: DatabaseError) -> StoreError {
@@ -104,20 +114,11 @@ impl Embedded {
 
 impl Store for Embedded {
     async fn load(&mut self) -> Result<Loaded, StoreError> {
-        blocking(|| self.read())
+        self.read()
     }
 
     async fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
-        blocking(|| self.write(&batch))
-    }
-}
-
-/// Runs what waits for the disk without keeping the other tasks of this thread waiting, where the runtime can.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
-    use tokio::runtime::{Handle, RuntimeFlavor};
-    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        _ => work(),
+        self.write(&batch)
     }
 }
 

@@ -19,7 +19,7 @@ trait Reopen: Store + Sized {
 
 impl Reopen for Embedded {
     fn open(at: &Path) -> Self {
-        Self::open(at).unwrap()
+        Self::at(at)
     }
 }
 
@@ -117,22 +117,23 @@ async fn memory_takes_everything_and_keeps_nothing() {
 #[tokio::test]
 async fn a_file_in_use_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let first = Embedded::open(directory.path()).unwrap();
-    let second = Embedded::open(directory.path()).unwrap_err();
+    let mut first = Embedded::at(directory.path());
+    first.load().await.unwrap();
+    let second = Embedded::at(directory.path()).load().await.unwrap_err();
     assert!(matches!(second, StoreError::InUse { .. }), "{second}");
     drop(first);
-    Embedded::open(directory.path()).unwrap();
+    Embedded::at(directory.path()).load().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_damaged_file_is_refused_and_left_as_it_is() {
     let directory = tempfile::tempdir().unwrap();
-    put(&mut Embedded::open(directory.path()).unwrap(), &[&instance(key("web", "a"), 1, 1)], None).await;
+    put(&mut Embedded::at(directory.path()), &[&instance(key("web", "a"), 1, 1)], None).await;
     let file = directory.path().join("registry.redb");
     let mut octets = std::fs::read(&file).unwrap();
     octets[..64].fill(0x55);
     std::fs::write(&file, &octets).unwrap();
-    let error = Embedded::open(directory.path()).unwrap_err();
+    let error = Embedded::at(directory.path()).load().await.unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
     assert_eq!(std::fs::read(&file).unwrap(), octets);
 }

@@ -1,0 +1,95 @@
+//! Long replies, made while they are taken in.
+//!
+//! A list of everything can be far larger than what one wants in memory for each peer that asks for it and reads slowly.
+//! So its entries are spelled out when the connection has room for them, and not before.
+
+use std::convert::Infallible;
+
+use axum::body::{Body, Bytes};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde_json::{Map, Value};
+
+/// Octets that are handed over at once.
+const PART: usize = 16 * 1024;
+
+/// A JSON object with the members of `head`, and as its last one the list `name` of `entries`.
+pub fn reply(head: Map<String, Value>, name: &str, entries: impl Iterator<Item = Value> + Send + 'static) -> Response {
+    let mut opening = Value::Object(head).to_string();
+    opening.pop();
+    let comma = if opening.len() > 1 { "," } else { "" };
+    let parts = Parts { next: format!("{opening}{comma}\"{name}\":["), first: true, entries: Some(entries) };
+    let body = Body::from_stream(stream::iter(parts.map(Ok::<_, Infallible>)));
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+struct Parts<I> {
+    /// What is spelled out and not handed over.
+    next: String,
+    first: bool,
+    entries: Option<I>,
+}
+
+impl<I: Iterator<Item = Value>> Iterator for Parts<I> {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let entries = self.entries.as_mut()?;
+        while self.next.len() < PART {
+            let Some(entry) = entries.next() else {
+                self.entries = None;
+                self.next.push_str("]}");
+                break;
+            };
+            if !std::mem::take(&mut self.first) {
+                self.next.push(',');
+            }
+            self.next.push_str(&entry.to_string());
+        }
+        Some(std::mem::take(&mut self.next).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn text(head: &Value, entries: Vec<Value>) -> (usize, String) {
+        let opening = head.as_object().unwrap().clone();
+        let response = reply(opening, "list", entries.into_iter());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut parts = 0;
+        let octets = runtime.block_on(async {
+            let mut stream = response.into_body().into_data_stream();
+            let mut octets = Vec::new();
+            while let Some(part) = futures_util::StreamExt::next(&mut stream).await {
+                parts += 1;
+                octets.extend(part.unwrap());
+            }
+            octets
+        });
+        (parts, String::from_utf8(octets).unwrap())
+    }
+
+    #[test]
+    fn a_list_is_one_json_object() {
+        for (head, entries) in
+            [(json!({}), vec![]), (json!({"a": 1}), vec![json!(1)]), (json!({"a": 1}), vec![json!({"b": 2}), json!(3)])]
+        {
+            let (_, text) = text(&head, entries.clone());
+            let mut expected = head.clone();
+            expected["list"] = entries.into();
+            assert_eq!(text, expected.to_string());
+        }
+    }
+
+    #[test]
+    fn long_lists_come_in_parts() {
+        let entries: Vec<Value> = (0..10_000).map(|number| json!({"number": number})).collect();
+        let (parts, text) = text(&json!({}), entries);
+        assert!((8..20).contains(&parts), "{parts}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["list"].as_array().unwrap().len(), 10_000);
+    }
+}
