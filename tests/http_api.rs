@@ -457,3 +457,20 @@ fn a_body_may_be_as_long_as_the_limit_and_come_in_chunks() {
     server.api.send(request.clone()).expect(201);
     server.api.send(request.chunked()).expect(200);
 }
+
+#[test]
+fn a_reply_that_is_written_back_changes_nothing() {
+    let server = Server::start();
+    let unreachable = json!({"address": "127.0.0.1", "port": 1, "ttl": "none",
+                             "checks": [{"kind": "tcp", "interval": "1h"}]});
+    server.register("web", "a", unreachable);
+    let read = common::eventually("the check fails", || match server.instance("web", "a") {
+        instance if instance["status"] == "unhealthy" => Ok(instance),
+        instance => Err(instance.to_string()),
+    });
+    let revision = server.revision();
+    server.api.put("/v1/services/web/instances/a", read).expect(200);
+    assert_eq!(server.revision(), revision);
+    let reason = server.instance("web", "a")["reason"].to_string();
+    assert!(reason.contains("check 0"), "the verdict did not become the instance's own word: {reason}");
+}

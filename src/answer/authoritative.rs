@@ -1,6 +1,6 @@
 //! The authoritative look-up in a zone: RFC 1034 §4.3.2 as RFC 2308, 4592, 6672 and 8482 have it.
 //!
-//! [`locate`] walks from the apex down to a name and says what stops it: a zone cut, a DNAME, a wildcard, nothing. The
+//! `locate` walks from the apex down to a name and says what stops it: a zone cut, a DNAME, a wildcard, nothing. The
 //! rest turns that into an [`Outcome`], following aliases while they stay in the zone. Cuts and DNAMEs stop the walk
 //! before anything below them is seen, so occluded data never answers.
 //!

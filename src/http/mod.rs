@@ -1,7 +1,7 @@
 //! The HTTP API: registrations and heartbeats in, the registry's state out.
 //!
-//! [`router`] is the whole API over an [`Api`], without a socket; [`serve`] puts it on one. Every refusal is a problem
-//! document (RFC 9457), written in one place ([`problem`]); every body is read in one place ([`body`]).
+//! [`router`] is the whole API over an [`Api`], without a socket; [`fn@serve`] puts it on one. Every refusal is a problem
+//! document (RFC 9457), written in one place (`problem`); every body is read in one place (`body`).
 
 mod body;
 mod instances;

@@ -1,6 +1,6 @@
 //! From the text of a record's data to its wire form, names uncompressed.
 //!
-//! The common types are rows of a table in [`fields`](super::fields). Every type also takes the generic form
+//! The common types are rows of a table in [`super::fields`]. Every type also takes the generic form
 //! `\# LENGTH HEX` (RFC 3597 §5); for a type of the table the octets are held against the same row. The types with a
 //! grammar of their own (SVCB, HTTPS, CERT, CSYNC, OPENPGPKEY) go through hickory-proto, whose types appear in this file
 //! only. Its parser takes no origin, reads escapes otherwise than RFC 1035 and skips what it does not expect, so it sees

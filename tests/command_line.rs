@@ -1,0 +1,116 @@
+//! The commands that speak to a running server, as whole processes: what they print, and what they exit with.
+
+mod common;
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+
+use common::Server;
+use serde_json::Value;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_srvd");
+
+/// Runs a command against a server, with `input` on its standard input.
+fn srvd_with(server: &str, line: &str, input: &str) -> Output {
+    let mut command = Command::new(BINARY);
+    command.args(line.split(' ')).env("SRVD_SERVER", server);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("srvd starts");
+    child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it takes its input");
+    child.wait_with_output().expect("srvd ends")
+}
+
+fn srvd(server: &Server, line: &str) -> Output {
+    srvd_with(&format!("http://{}", server.http[0]), line, "")
+}
+
+/// What a command printed that was done.
+#[track_caller]
+fn done(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What a command complained about, with its exit code.
+fn complaint(output: &Output) -> (Option<i32>, String) {
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn an_instance_from_registration_to_deregistration() {
+    let server = Server::start();
+    let line = "register web --id a --address 10.0.0.1 --port 80 --weight 3 --tag v2 --meta team=shop --ttl none";
+    let table = done(&srvd(&server, line));
+    assert!(table.contains("web/a") && table.contains("healthy") && table.contains("10.0.0.1"), "{table}");
+    assert_eq!(server.dig("web.svc.local A").data("A"), ["10.0.0.1"]);
+    assert_eq!(server.instance("web", "a")["metadata"]["team"], "shop");
+
+    let json: Value = serde_json::from_str(&done(&srvd(&server, "instances web --output json"))).expect("JSON");
+    assert_eq!((&json["service"], &json["instances"][0]["weight"]), (&"web".into(), &3.into()));
+    let services = done(&srvd(&server, "services"));
+    assert!(services.lines().any(|line| line.starts_with("web") && line.contains("healthy")), "{services}");
+
+    assert_eq!(done(&srvd(&server, "heartbeat web a --status unhealthy --message full")), "renewed web/a\n");
+    assert!(server.dig("web.svc.local A").data("A").is_empty());
+    let instances = done(&srvd(&server, "instances web --status unhealthy"));
+    assert!(instances.contains("full"), "{instances}");
+
+    assert_eq!(done(&srvd(&server, "deregister web a")), "deregistered web/a\n");
+    assert_eq!(server.dig("web.svc.local A").status, "NXDOMAIN");
+}
+
+#[test]
+fn an_instance_without_an_id_gets_one() {
+    let server = Server::start();
+    let json = done(&srvd(&server, "register web --address 10.0.0.1 --port 80 --output json"));
+    let id = serde_json::from_str::<Value>(&json).expect("JSON")["id"].as_str().map(str::to_owned).expect("an id");
+    assert_eq!(server.dig(&format!("{id}.web.svc.local A")).data("A"), ["10.0.0.1"]);
+}
+
+#[test]
+fn a_registration_from_standard_input() {
+    let server = Server::start();
+    let registration = r#"{"id": "f", "address": "10.0.0.1", "port": 80, "tags": ["v2"]}"#;
+    let output = srvd_with(&format!("http://{}", server.http[0]), "register web --file - --weight 9", registration);
+    done(&output);
+    let instance = server.instance("web", "f");
+    assert_eq!((&instance["weight"], &instance["tags"][0]), (&9.into(), &"v2".into()));
+}
+
+#[test]
+fn what_is_refused_or_not_there_exits_with_1() {
+    let server = Server::start();
+    done(&srvd(&server, "register web --id a --address 10.0.0.1 --port 80"));
+    for (line, part) in [
+        ("register web --id b --address 10.0.0.1 --port 70000", "`port` must be 1 to 65535"),
+        ("register web --id b --address 0.0.0.0 --port 80", "`address`"),
+        ("register web --id a --address 10.0.0.1 --port 80 --if-absent", "registered already"),
+        ("register web --id b --address 10.0.0.1 --port 80 --tag a", "both an instance and a tag"),
+        ("heartbeat web nobody", "there is no instance web/nobody"),
+        ("deregister web nobody", "there is no instance web/nobody"),
+        ("instances nothing", "there is no service nothing"),
+    ] {
+        let (code, errors) = complaint(&srvd(&server, line));
+        assert_eq!(code, Some(1), "{line}: {errors}");
+        assert!(errors.starts_with("srvd: ") && errors.contains(part), "{line}: {errors}");
+    }
+}
+
+#[test]
+fn usage_exits_with_2() {
+    for line in ["register", "heartbeat web", "instances web --status fine", "services --server nonsense", "nonsense"] {
+        assert_eq!(complaint(&srvd_with("http://127.0.0.1:1", line, "")).0, Some(2), "{line}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_exits_with_3() {
+    // Bound and never accepted from would hang; bound and dropped is refused.
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let url = format!("http://127.0.0.1:{port}");
+    let (code, errors) = complaint(&srvd_with(&url, "services", ""));
+    assert_eq!(code, Some(3), "{errors}");
+    assert!(errors.contains(&url) && errors.contains("srvd serve"), "{errors}");
+}
