@@ -27,10 +27,10 @@ impl Problem {
         Self { field: member("field"), detail }
     }
 
-    /// The problem as `SUBJECT: FIELD: DETAIL`, without the parts that are unknown, and without the field where the
-    /// detail names it.
+    /// The problem as `SUBJECT: FIELD: DETAIL`, without the parts that are unknown or that the detail names itself.
     pub(super) fn about(&self, subject: &str) -> String {
         let field = self.field.as_deref().filter(|field| !self.detail.contains(&format!("`{field}`")));
+        let subject = if self.detail.contains(subject) { "" } else { subject };
         let parts = [subject, field.unwrap_or_default(), &self.detail];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
     }
@@ -50,6 +50,7 @@ mod tests {
             ),
             ("web/a", r#"{"detail":"`weight` is wrong","field":"weight"}"#, "web/a: `weight` is wrong"),
             ("web/a", r#"{"detail":"no such instance"}"#, "web/a: no such instance"),
+            ("web/a", r#"{"detail":"there is no instance web/a"}"#, "there is no instance web/a"),
             ("", r#"{"detail":"unknown parameter","field":"tga"}"#, "tga: unknown parameter"),
             ("web", r#"{"title":"Conflict","field":null}"#, "web: Conflict"),
             ("web", r#"{"detail":"a\u001b[31mb"}"#, r"web: a\u{1b}[31mb"),
