@@ -26,7 +26,6 @@ pub enum Rcode {
 /// What was sent of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sent {
-    pub rcode: Rcode,
     /// Records that TC speaks of were left out.
     pub truncated: bool,
     /// Anything was left out, additional records included.
@@ -84,7 +83,7 @@ pub fn write(outcome: &Outcome, query: &Query<'_>, limits: Limits, truncated: bo
     let bits = [(authoritative, flag::AA), (truncated, flag::TC)];
     let flags = bits.iter().filter(|(set, _)| *set).fold(query.flags | flag::QR, |flags, (_, bit)| flags | bit);
     writer.finish(query.id, flags, rcode as u8, opt(Some(query), rcode, limits));
-    Sent { rcode, truncated, cut, answers }
+    Sent { truncated, cut, answers }
 }
 
 fn opt(query: Option<&Query<'_>>, rcode: Rcode, limits: Limits) -> Option<Opt> {

@@ -29,10 +29,6 @@ impl Metadata {
         Value::Object(self.0.iter().map(|(key, value)| (key.to_string(), value.clone())).collect::<Map<_, _>>())
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Each key with its value as text; lists are joined by commas.
     pub fn texts(&self) -> impl Iterator<Item = (&str, String)> {
         self.0.iter().filter_map(|(key, value)| Some((key.as_str(), text(value)?)))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::model::{CheckSpec, Instance, Invalid, Key, Pulse, Registration, Revision, SelfReport, Status, Verdict};
+use crate::model::{CheckSpec, Instance, Invalid, Key, Pulse, Registration, Revision, SelfReport, Verdict};
 
 /// A request for a change.
 #[derive(Debug, Clone)]
@@ -100,10 +100,4 @@ pub enum Change {
     Deregistered,
     /// Removed by itself: long after its lease lapsed, or unhealthy for too long.
     Reaped,
-}
-
-impl Event {
-    pub fn previous_status(&self) -> Option<Status> {
-        self.before.as_ref().map(|before| before.status())
-    }
 }

@@ -85,7 +85,10 @@ fn a_lease_lapses_comes_back_and_is_reaped() {
     drop(shell.register("a", json!({"ttl": "10s"})));
     assert!(shell.pass(9_999).is_empty());
     let events = shell.pass(1);
-    assert_eq!((events[0].change, events[0].previous_status()), (Change::Status, Some(Status::Healthy)));
+    assert_eq!(
+        (events[0].change, events[0].before.as_ref().map(|before| before.status())),
+        (Change::Status, Some(Status::Healthy))
+    );
     assert_eq!(shell.status("a"), Some(Status::Lapsed));
     shell.pass(50_000);
     let (done, events) = shell.apply(Command::Heartbeat { key: key("web", "a"), report: None });
