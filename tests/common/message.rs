@@ -106,6 +106,8 @@ pub struct Response {
 pub struct Record {
     /// The owner name without the last dot, with its case kept.
     pub owner: String,
+    /// The time to live in seconds.
+    pub ttl: u32,
     /// The type's mnemonic.
     pub kind: String,
     /// The RDATA in presentation format.
@@ -169,12 +171,28 @@ impl Record {
         };
         Self {
             owner: record.owner().to_string(),
+            ttl: record.ttl().as_secs(),
             kind: record.rtype().to_string(),
             data: whole.data().to_string(),
             length: record.rdlen(),
             target_length,
         }
     }
+}
+
+impl std::fmt::Display for Record {
+    /// As a line of a master file.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { owner, ttl, kind, data, .. } = self;
+        let dot = if owner == "." { "" } else { "." };
+        write!(f, "{owner}{dot} {ttl} {kind} {data}")
+    }
+}
+
+/// The number of a type, from its mnemonic or from `TYPE65280` (RFC 3597).
+#[track_caller]
+pub fn kind(mnemonic: &str) -> u16 {
+    mnemonic.parse::<domain::base::Rtype>().unwrap_or_else(|_| panic!("no type {mnemonic}")).to_int()
 }
 
 fn question_end(query: &[u8]) -> usize {
