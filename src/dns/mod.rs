@@ -13,10 +13,10 @@
 mod datagram;
 mod listen;
 mod query;
-mod reply;
 mod responder;
 pub mod tcp;
 pub mod udp;
+mod write;
 
 pub use listen::{BindError, Sockets, bind};
 pub use responder::{Responder, Transport};

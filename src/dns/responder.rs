@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::query::{self, Packet, Query};
-use super::reply::{self, Limits, Rcode};
+use super::write::{self, Limits, Rcode};
 use crate::answer::order::{self, Draw};
 use crate::answer::{Catalog, Outcome};
 use crate::engine::Index;
@@ -48,12 +48,12 @@ impl Responder {
         };
         match query::read(packet) {
             Packet::Noise => return false,
-            Packet::Malformed { id, flags } => reply::error(id, flags, Rcode::FormErr, None, limits(None), out),
+            Packet::Malformed { id, flags } => write::error(id, flags, Rcode::FormErr, None, limits(None), out),
             Packet::Unserved { id, flags, query } => {
-                reply::error(id, flags, Rcode::NotImp, query.as_ref(), limits(query.as_ref()), out);
+                write::error(id, flags, Rcode::NotImp, query.as_ref(), limits(query.as_ref()), out);
             }
             Packet::Query(query) => match self.refusal(&query) {
-                Some(rcode) => reply::error(query.id, query.flags, rcode, Some(&query), limits(Some(&query)), out),
+                Some(rcode) => write::error(query.id, query.flags, rcode, Some(&query), limits(Some(&query)), out),
                 None => self.answer(&query, client, draw, limits(Some(&query)), out),
             },
         }
@@ -90,18 +90,18 @@ impl Responder {
         // One more than can fit, so that what does not fit is noticed.
         let at_most = limits.message / SMALLEST_RECORD + 1;
         let outcome = look_up(&Draw { order: draw, subset: draw, at_most });
-        let sent = reply::write(&outcome, query, limits, false, out);
+        let sent = write::write(&outcome, query, limits, false, out);
         if !sent.cut || !matches!(outcome, Outcome::Answer { .. }) {
             return;
         }
         let client = seed_of(client);
         let stable = look_up(&Draw { order: client, subset: client, at_most });
-        let sent = reply::write(&stable, query, limits, false, out);
+        let sent = write::write(&stable, query, limits, false, out);
         if let (true, Outcome::Answer { additional, .. }) = (sent.truncated, &stable)
             && additional.is_empty()
         {
             let reordered = look_up(&Draw { order: draw, subset: client, at_most: sent.answers });
-            reply::write(&reordered, query, limits, true, out);
+            write::write(&reordered, query, limits, true, out);
         }
     }
 }
