@@ -11,7 +11,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use hickory_proto::op::{Message, ResponseCode};
 use serde_json::json;
 use srvd::answer::{Catalog, LiveZone};
-use srvd::dns::{Responder, Transport};
+use srvd::config;
+use srvd::dns::{Client, Responder, Settings, Transport};
 use srvd::engine::{Clock, Engine};
 use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Registration, ServiceName, Span};
 use srvd::registry::{Command, Rules};
@@ -19,7 +20,8 @@ use srvd::store::Memory;
 use srvd::wire::{Name, RecordType};
 use srvd::zone::Zones;
 
-const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const CLIENT: Client = Client { address: HERE, transport: Transport::Udp };
 
 fn rules() -> Rules {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
@@ -42,7 +44,7 @@ fn responder(services: usize, instances: usize) -> Responder {
                 service: ServiceName::parse(&format!("s{service}")).unwrap(),
                 id: InstanceId::parse(&format!("i-{id:04x}")).unwrap(),
             };
-            let registration = Arc::new(Registration::from_json(&body, &rules().defaults, CLIENT).unwrap());
+            let registration = Arc::new(Registration::from_json(&body, &rules().defaults, HERE).unwrap());
             engine.write(Command::Register { key, registration, only_new: true }).await.unwrap();
         }
         running.abort();
@@ -52,10 +54,10 @@ fn responder(services: usize, instances: usize) -> Responder {
         record_ttl: 5,
         negative_ttl: 5,
         srv_weight_scale: 1,
-        addresses: vec![CLIENT],
+        addresses: vec![HERE],
     };
     let catalog = Catalog::new(live, None, Zones::default());
-    Responder::new(catalog, Arc::clone(engine.index()), 1232)
+    Responder::new(catalog, Arc::clone(engine.index()), Settings::new(&config::Dns::default()))
 }
 
 fn query(name: &str, rtype: RecordType) -> Vec<u8> {
@@ -69,7 +71,8 @@ struct Expected(ResponseCode, usize, bool);
 
 fn measure(c: &mut Criterion, id: &str, responder: &Responder, packet: &[u8], expected: &Expected) {
     let mut out = Vec::with_capacity(4096);
-    assert!(responder.respond(packet, CLIENT, Transport::Udp, 1, &mut out));
+    let now = Clock::start().now();
+    assert!(responder.respond(packet, &CLIENT, 1, now, &mut out).is_some());
     let answer = Message::from_vec(&out).unwrap();
     let Expected(rcode, answers, truncated) = *expected;
     assert_eq!((answer.metadata.response_code, answer.answers.len()), (rcode, answers));
@@ -78,7 +81,7 @@ fn measure(c: &mut Criterion, id: &str, responder: &Responder, packet: &[u8], ex
     c.bench_function(id, |bencher| {
         bencher.iter(|| {
             draw += 1;
-            black_box(responder.respond(black_box(packet), CLIENT, Transport::Udp, draw, &mut out))
+            black_box(responder.respond(black_box(packet), &CLIENT, draw, now, &mut out))
         });
     });
 }

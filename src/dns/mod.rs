@@ -10,13 +10,19 @@
 //! adds nothing to an answer but its size limit. A faster way for common UDP queries belongs in front of that call, in
 //! [`udp`]: whatever it does not answer it hands on whole.
 
+mod client;
 mod datagram;
 mod listen;
 mod query;
+mod reply;
 mod responder;
+mod settings;
 pub mod tcp;
 pub mod udp;
 mod write;
 
+pub use client::{Client, Transport};
 pub use listen::{BindError, Sockets, bind};
-pub use responder::{Responder, Transport};
+pub use reply::{Kind, Rcode, Reply};
+pub use responder::Responder;
+pub use settings::Settings;

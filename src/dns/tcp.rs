@@ -16,7 +16,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Responder, Transport};
+use super::{Client, Responder, Transport};
+use crate::engine::Clock;
 
 /// Connections at one time on one listener; further ones wait in its backlog.
 const CONNECTIONS: usize = 1024;
@@ -30,7 +31,7 @@ const FEW: usize = CONNECTIONS / 4;
 const STALLED: Duration = Duration::from_secs(10);
 
 /// Serves connections until `stop`; then open ones end after the query that they are at.
-pub async fn serve(listener: TcpListener, responder: Arc<Responder>, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, responder: Arc<Responder>, clock: Clock, stop: CancellationToken) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = TaskTracker::new();
     loop {
@@ -41,10 +42,10 @@ pub async fn serve(listener: TcpListener, responder: Arc<Responder>, stop: Cance
         };
         match accepted {
             Ok((stream, _)) => {
-                let (responder, stop) = (Arc::clone(&responder), stop.clone());
+                let (responder, clock, stop) = (Arc::clone(&responder), clock.clone(), stop.clone());
                 let idle = if slots.available_permits() < FEW { IDLE_WHEN_BUSY } else { IDLE };
                 connections.spawn(async move {
-                    if let Err(error) = converse(stream, &responder, idle, &stop).await {
+                    if let Err(error) = converse(stream, &responder, &clock, idle, &stop).await {
                         tracing::debug!(%error, "connection ended");
                     }
                     drop(slot);
@@ -64,10 +65,11 @@ pub async fn serve(listener: TcpListener, responder: Arc<Responder>, stop: Cance
 async fn converse(
     stream: TcpStream,
     responder: &Responder,
+    clock: &Clock,
     idle: Duration,
     stop: &CancellationToken,
 ) -> std::io::Result<()> {
-    let client = stream.peer_addr()?.ip();
+    let client = Client { address: stream.peer_addr()?.ip(), transport: Transport::Tcp { idle } };
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     let (mut query, mut out, mut framed) = (Vec::new(), Vec::new(), Vec::new());
@@ -83,7 +85,7 @@ async fn converse(
         query.resize(length, 0);
         timeout(idle, stream.read_exact(&mut query)).await??;
         let draw = rand::rng().next_u64();
-        if responder.respond(&query, client, Transport::Tcp, draw, &mut out) {
+        if responder.respond(&query, &client, draw, clock.now(), &mut out).is_some() {
             framed.clear();
             framed.extend_from_slice(&(out.len() as u16).to_be_bytes());
             framed.extend_from_slice(&out);

@@ -13,7 +13,8 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng};
 
 use super::datagram::Datagrams;
-use super::{Responder, Transport};
+use super::{Client, Responder, Transport};
+use crate::engine::Clock;
 
 /// The largest datagram; a query is never cut on its way in.
 const DATAGRAM: usize = 65_535;
@@ -29,14 +30,18 @@ pub struct Workers {
 
 impl Workers {
     /// Starts one worker for each socket.
-    pub fn start(sockets: impl IntoIterator<Item = UdpSocket>, responder: &Arc<Responder>) -> io::Result<Self> {
+    pub fn start(
+        sockets: impl IntoIterator<Item = UdpSocket>,
+        responder: &Arc<Responder>,
+        clock: &Clock,
+    ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         for (number, socket) in sockets.into_iter().enumerate() {
             let socket = Datagrams::new(socket, STOP_CHECK)?;
-            let (responder, stop) = (Arc::clone(responder), Arc::clone(&stop));
+            let (responder, clock, stop) = (Arc::clone(responder), clock.clone(), Arc::clone(&stop));
             let worker = thread::Builder::new().name(format!("dns-udp-{number}"));
-            threads.push(worker.spawn(move || serve(&socket, &responder, &stop))?);
+            threads.push(worker.spawn(move || serve(&socket, &responder, &clock, &stop))?);
         }
         Ok(Self { stop, threads })
     }
@@ -51,7 +56,7 @@ impl Workers {
     }
 }
 
-fn serve(socket: &Datagrams, responder: &Responder, stop: &AtomicBool) {
+fn serve(socket: &Datagrams, responder: &Responder, clock: &Clock, stop: &AtomicBool) {
     let mut buffer = vec![0; DATAGRAM];
     let mut out = Vec::with_capacity(4096);
     let mut draws = rand::rngs::SmallRng::from_rng(&mut rand::rng());
@@ -65,20 +70,22 @@ fn serve(socket: &Datagrams, responder: &Responder, stop: &AtomicBool) {
                 continue;
             }
         };
-        let client = received.client;
+        let client = Client { address: received.client.ip(), transport: Transport::Udp };
         for packet in received.datagrams(&buffer) {
             let draw = draws.next_u64();
-            let respond = || responder.respond(packet, client.ip(), Transport::Udp, draw, &mut out);
+            let respond = || responder.respond(packet, &client, draw, clock.now(), &mut out);
             // No packet is known to make this panic. If one does, it costs its sender the answer and nobody else
             // anything.
             match catch_unwind(AssertUnwindSafe(respond)) {
-                Ok(true) => {
+                Ok(Some(_)) => {
                     if let Err(error) = socket.answer(&received, &out) {
-                        tracing::debug!(%error, %client, "answer not sent");
+                        tracing::debug!(%error, client = %received.client, "answer not sent");
                     }
                 }
-                Ok(false) => {}
-                Err(_) => tracing::error!(%client, "a query made the server fail; it stays unanswered"),
+                Ok(None) => {}
+                Err(_) => {
+                    tracing::error!(client = %received.client, "a query made the server fail; it stays unanswered")
+                }
             }
         }
     }

@@ -10,18 +10,7 @@ use crate::wire::record::target;
 use crate::wire::{MessageWriter, Name, Opt, RrSet, Section, flag};
 
 use super::query::Query;
-
-/// Response codes, with the high octet for the OPT record (RFC 6895 §2.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rcode {
-    NoError = 0,
-    FormErr = 1,
-    ServFail = 2,
-    NxDomain = 3,
-    NotImp = 4,
-    Refused = 5,
-    BadVers = 16,
-}
+use super::reply::Rcode;
 
 /// What was sent of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -69,7 +69,7 @@ impl Serving {
             addresses: listeners.own_addresses(),
         };
         let catalog = Catalog::new(live, zones.additions.as_deref(), zones.zones);
-        let responder = Arc::new(Responder::new(catalog, Arc::clone(engine.index()), config.dns.udp_payload));
+        let responder = Arc::new(Responder::new(catalog, Arc::clone(engine.index()), dns::Settings::new(&config.dns)));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut udp = Vec::new();
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("dns-tcp").enable_all().build()?;
@@ -79,7 +79,10 @@ impl Serving {
             let handle = dns_runtime.handle();
             let _entered = handle.enter();
             let listener = tokio::net::TcpListener::from_std(sockets.tcp)?;
-            tasks.spawn_on(dns::tcp::serve(listener, Arc::clone(&responder), stop.clone()), &handle);
+            tasks.spawn_on(
+                dns::tcp::serve(listener, Arc::clone(&responder), engine.clock().clone(), stop.clone()),
+                &handle,
+            );
         }
         let router = http::router(api);
         for listener in listeners.http {
@@ -87,7 +90,7 @@ impl Serving {
             tasks.spawn(http::serve(listener, router.clone(), stop.clone()));
         }
         tasks.close();
-        Ok(Self { stop, tasks, workers: dns::udp::Workers::start(udp, &responder)?, dns_runtime })
+        Ok(Self { stop, tasks, workers: dns::udp::Workers::start(udp, &responder, engine.clock())?, dns_runtime })
     }
 
     /// Takes no more connections, and gives open ones a while to end.
