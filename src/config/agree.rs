@@ -24,6 +24,9 @@ impl Agreement<'_> {
         if self.read_well("http.listen") && self.read_well("http.insecure") {
             self.exposure();
         }
+        if self.config.dns.require_cookies && !self.config.dns.cookies {
+            self.refuse("dns.require_cookies", Reason::NoCookies);
+        }
         if self.config.store.kind == StoreKind::Etcd {
             self.refuse("store.kind", Reason::NoEtcd);
         }

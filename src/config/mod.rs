@@ -26,5 +26,5 @@ mod word;
 pub use load::{Loaded, Sources};
 pub use origin::{Origin, Origins};
 pub use problem::{Problem, Problems, Reason};
-pub use sections::{Config, Dns, Health, Http, Leases, Load, Log, Secret, Store};
+pub use sections::{Config, CookieSecret, Dns, Health, Http, Leases, Load, Log, Secret, Store};
 pub use word::{LogFormat, LogLevel, StoreKind};

@@ -49,6 +49,8 @@ pub enum Reason {
          set http.insecure = true to serve it all the same"
     )]
     Exposed { address: String },
+    #[error("takes cookies that nobody gets; set dns.cookies = true")]
+    NoCookies,
     #[error("etcd is not available in this version; use embedded or memory")]
     NoEtcd,
     /// What starting found out, such as an address in use.

@@ -54,6 +54,15 @@ pub struct Dns {
     pub workers: u16,
     /// Prefixes whose reverse names are answered.
     pub reverse_zones: Vec<IpNet>,
+    /// What tells this server from others of its address (RFC 5001, RFC 4892); empty: nothing.
+    pub nsid: String,
+    /// What is said to run here (`version.bind.`); empty: nothing.
+    pub version: String,
+    /// Whether DNS cookies (RFC 7873) are given and checked.
+    pub cookies: bool,
+    pub cookie_secret: CookieSecret,
+    /// Whether UDP takes a valid cookie.
+    pub require_cookies: bool,
 }
 
 impl Default for Dns {
@@ -69,6 +78,11 @@ impl Default for Dns {
             srv_weight_scale: 1,
             workers: 0,
             reverse_zones: Vec::new(),
+            nsid: String::new(),
+            version: String::new(),
+            cookies: true,
+            cookie_secret: CookieSecret::default(),
+            require_cookies: false,
         }
     }
 }
@@ -241,6 +255,34 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The secret that DNS cookies are made with (RFC 9018 §5), or none; never shown.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct CookieSecret(Option<[u8; 16]>);
+
+impl CookieSecret {
+    /// Reads 32 hexadecimal digits, or nothing for no secret; `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Self(None));
+        }
+        // The number's own parser would take a sign.
+        let digits = text.len() == 32 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| digits)?;
+        Some(Self(Some(number.to_be_bytes())))
+    }
+
+    /// The secret itself, if one is configured.
+    pub fn octets(&self) -> Option<[u8; 16]> {
+        self.0
+    }
+}
+
+impl fmt::Debug for CookieSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_none() { "none" } else { "hidden" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,5 +304,8 @@ mod tests {
     fn secrets_are_not_shown() {
         let store = Store { password: Secret::new("hunter2".into()), ..Store::default() };
         assert!(!format!("{store:?}").contains("hunter2"));
+        let secret = CookieSecret::parse("000102030405060708090a0B0c0d0e0F").unwrap();
+        assert_eq!(secret.octets(), Some(std::array::from_fn(|at| at as u8)));
+        assert_eq!(format!("{secret:?} {:?}", CookieSecret::default()), "hidden none");
     }
 }

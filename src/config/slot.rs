@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::node::{Node, Shape};
 use super::take::{entries, parsed, share, span, switch, text, url, whole, zone};
 use super::word::{Word, words};
-use super::{Config, LogFormat, LogLevel, Reason, Secret, StoreKind};
+use super::{Config, CookieSecret, LogFormat, LogLevel, Reason, Secret, StoreKind};
 use crate::model::{CheckSpec, Span, limits};
 use crate::wire::Name;
 
@@ -38,8 +38,11 @@ pub(super) enum Slot {
     Span(RangeInclusive<u64>, At<Span>),
     Switch(At<bool>),
     Text(At<String>),
+    /// Text of at most this many octets.
+    Short(usize, At<String>),
     KeyPrefix(At<String>),
     Secret(At<Secret>),
+    CookieSecret(At<CookieSecret>),
     Kind(At<StoreKind>),
     Level(At<LogLevel>),
     Format(At<LogFormat>),
@@ -74,10 +77,14 @@ impl Slot {
             Self::Span(within, at) => *at(config) = span(node, within).ok_or_else(refusal)?,
             Self::Switch(at) => *at(config) = switch(node).ok_or_else(refusal)?,
             Self::Text(at) => *at(config) = text(node).ok_or_else(refusal)?.to_owned(),
+            Self::Short(most, at) => {
+                *at(config) = text(node).filter(|text| text.len() <= *most).ok_or_else(refusal)?.to_owned();
+            }
             Self::KeyPrefix(at) => {
                 *at(config) = text(node).filter(|text| text.starts_with('/')).ok_or_else(refusal)?.to_owned();
             }
             Self::Secret(at) => *at(config) = Secret::new(text(node).ok_or_else(refusal)?.to_owned()),
+            Self::CookieSecret(at) => *at(config) = text(node).and_then(CookieSecret::parse).ok_or_else(refusal)?,
             Self::Kind(at) => *at(config) = text(node).and_then(Word::read).ok_or_else(refusal)?,
             Self::Level(at) => *at(config) = text(node).and_then(Word::read).ok_or_else(refusal)?,
             Self::Format(at) => *at(config) = text(node).and_then(Word::read).ok_or_else(refusal)?,
@@ -104,6 +111,8 @@ impl Slot {
             }
             Self::Switch(_) => "true or false".into(),
             Self::Text(_) | Self::Secret(_) => "a string".into(),
+            Self::Short(most, _) => format!("a string of at most {most} octets"),
+            Self::CookieSecret(_) => "32 hexadecimal digits, or an empty string".into(),
             Self::KeyPrefix(_) => "a string that begins with `/`".into(),
             Self::Kind(_) => words::<StoreKind>(),
             Self::Level(_) => words::<LogLevel>(),
@@ -112,7 +121,8 @@ impl Slot {
     }
 
     fn refusal(&self, node: &Node) -> Fault {
-        let shown = if matches!(self, Self::Secret(_)) { node.what().to_owned() } else { node.shown() };
+        let shown =
+            if matches!(self, Self::Secret(_) | Self::CookieSecret(_)) { node.what().to_owned() } else { node.shown() };
         Fault::at(node, Reason::Value { expected: self.expected(), shown })
     }
 

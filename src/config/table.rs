@@ -42,6 +42,13 @@ pub(super) const ROWS: &[Row] = &[
     // A worker is a thread and a socket for each address; more than cores only take turns.
     acts("dns.workers", Slot::Small(0..=256, |to| &mut to.dns.workers)),
     read_only("dns.reverse_zones", Slot::Prefixes(|to| &mut to.dns.reverse_zones)),
+    // With the longest name and a cookie it always has its place in 512 octets.
+    acts("dns.nsid", Slot::Short(128, |to| &mut to.dns.nsid)),
+    // One string of a TXT record (RFC 1035 §3.3).
+    acts("dns.version", Slot::Short(255, |to| &mut to.dns.version)),
+    acts("dns.cookies", Slot::Switch(|to| &mut to.dns.cookies)),
+    acts("dns.cookie_secret", Slot::CookieSecret(|to| &mut to.dns.cookie_secret)),
+    acts("dns.require_cookies", Slot::Switch(|to| &mut to.dns.require_cookies)),
     acts("http.listen", Slot::Listen(|to| &mut to.http.listen)),
     acts("http.insecure", Slot::Switch(|to| &mut to.http.insecure)),
     // What a registration may ask for itself.

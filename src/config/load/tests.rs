@@ -76,6 +76,13 @@ fn every_key_refuses_what_it_cannot_be() {
     }
 }
 
+/// 144 digits.
+const NINE_BY_16: &str = concat!(
+    "0123456789abcdef0123456789abcdef0123456789abcdef",
+    "0123456789abcdef0123456789abcdef0123456789abcdef",
+    "0123456789abcdef0123456789abcdef0123456789abcdef",
+);
+
 #[test]
 fn bounds_hold_on_both_sides() {
     for (key, good, bad) in [
@@ -84,6 +91,12 @@ fn bounds_hold_on_both_sides() {
         ("dns.workers", vec!["0", "256"], vec!["257"]),
         ("dns.record_ttl", vec!["0", "86400"], vec!["86401"]),
         ("dns.zone", vec!["a", "Svc.Example."], vec!["", ".", "a..b", "a_b", "*.a", "-a"]),
+        ("dns.nsid", vec!["", "ns1"], vec![NINE_BY_16]),
+        (
+            "dns.cookie_secret",
+            vec!["", "000102030405060708090a0B0c0d0e0F"],
+            vec!["00", "+00102030405060708090a0b0c0d0e0f", NINE_BY_16],
+        ),
         ("leases.ttl", vec!["1s", "24h"], vec!["999ms", "25h", "30"]),
         ("leases.reap_after", vec!["0s", "30d"], vec!["31d"]),
         ("leases.protection_fraction", vec!["0", "1.0"], vec!["1.1", "-0.1", "nan"]),
@@ -146,8 +159,11 @@ fn references_feed_every_type_and_stay_hidden() {
     assert_eq!((config.dns.workers, config.dns.record_ttl, config.dns.listen.len()), (2, 7, 2));
     assert!(config.http.insecure && config.store.password.reveal() == "p\"]\n[dns]");
     assert_eq!(config.health.default_checks[0].port.unwrap().number(), 80);
-    let takes_anything = ["store.user", "store.password", "store.path", "dns.zones_dir", "dns.zone"];
-    for row in ROWS.iter().filter(|row| !takes_anything.contains(&row.key)) {
+    let secret = refused("[dns]\ncookie_secret = 'a${BAD}'\n", &sources(&env, &[]));
+    assert!(secret.contains("32 hexadecimal digits") && !secret.contains("topsecret"), "{secret}");
+    let takes_anything =
+        ["store.user", "store.password", "store.path", "dns.zones_dir", "dns.zone", "dns.nsid", "dns.version"];
+    for row in ROWS.iter().filter(|row| !takes_anything.contains(&row.key) && row.key != "dns.cookie_secret") {
         let (section, key) = row.key.split_once('.').unwrap();
         let problem = refused(&format!("[{section}]\n{key} = 'a${{BAD}}'\n"), &sources(&env, &[]));
         assert!(problem.contains("a${BAD}") && !problem.contains("topsecret"), "{problem}");
