@@ -57,7 +57,7 @@ fn responder(services: usize, instances: usize) -> Responder {
         addresses: vec![HERE],
     };
     let catalog = Catalog::new(live, None, Zones::default());
-    Responder::new(catalog, Arc::clone(engine.index()), Settings::new(&config::Dns::default()))
+    Responder::new(catalog, Arc::clone(engine.index()), Settings::new(&config::Dns::default(), [7; 16]))
 }
 
 fn query(name: &str, rtype: RecordType) -> Vec<u8> {

@@ -10,14 +10,18 @@
 //! adds nothing to an answer but its size limit. A faster way for common UDP queries belongs in front of that call, in
 //! [`udp`]: whatever it does not answer it hands on whole.
 
+mod chaos;
 mod client;
 mod datagram;
+mod edns;
+mod exchange;
 mod listen;
 mod query;
 mod reply;
 mod responder;
 mod settings;
 pub mod tcp;
+mod tsig;
 pub mod udp;
 mod write;
 

@@ -1,16 +1,17 @@
-//! Writing an outcome as a response.
+//! Writing replies: an outcome with its records, or one that needs none.
 //!
 //! What does not fit is left out as whole records: additional records first, which never sets TC (RFC 2181 §9) unless
-//! they are glue that a referral needs (RFC 9471), then others, which does.
+//! they are glue that a referral needs (RFC 9471), then others, which does. The OPT record is always kept, with what
+//! the client asked for in it; an extended error takes the room that records leave.
 
 use std::collections::HashSet;
 
+use super::edns::{ExtendedError, Options};
+use super::query::{Query, Question};
+use super::reply::Rcode;
 use crate::answer::Outcome;
 use crate::wire::record::target;
-use crate::wire::{MessageWriter, Name, Opt, RrSet, Section, flag};
-
-use super::query::Query;
-use super::reply::Rcode;
+use crate::wire::{MessageWriter, Name, Opt, Rdata, RecordType, RrSet, Section, flag};
 
 /// What was sent of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,64 +24,111 @@ pub struct Sent {
     pub answers: usize,
 }
 
-/// The limits of a response.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
+/// What the replies to one query have in common, whatever they say.
+#[derive(Debug)]
+pub struct Frame<'a> {
+    pub query: &'a Query<'a>,
     /// Octets of the whole message.
-    pub message: usize,
+    pub limit: usize,
     /// Octets that this server takes in over UDP, for the OPT record.
     pub udp_payload: u16,
+    /// The options that the client gets.
+    pub options: Options,
+    /// Whether the message is filled up (RFC 7830).
+    pub padded: bool,
 }
 
-/// Writes a response that has no records.
-pub fn error(id: u16, flags: u16, rcode: Rcode, query: Option<&Query<'_>>, limits: Limits, out: &mut Vec<u8>) {
-    let (question, qname) = query.map_or((&[][..], None), |query| (query.question, Some(&query.qname)));
-    let writer = MessageWriter::new(out, limits.message, question, qname);
-    writer.finish(id, flags | flag::QR, rcode as u8, opt(query, rcode, limits));
+/// The end of a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending<'a> {
+    /// AA and TC, where they are set.
+    pub flags: u16,
+    pub rcode: Rcode,
+    pub extended_error: Option<ExtendedError>,
+    /// A record behind all others, in wire form.
+    pub last: Option<&'a [u8]>,
 }
 
-/// Writes the response to `query` that `outcome` makes. With `truncated` it has TC set whatever fits, because something
-/// was left out of the outcome before.
-pub fn write(outcome: &Outcome, query: &Query<'_>, limits: Limits, truncated: bool, out: &mut Vec<u8>) -> Sent {
-    let mut writer = MessageWriter::new(out, limits.message, query.question, Some(&query.qname));
-    if query.edns.is_some() {
-        writer.set_aside(Opt::LENGTH);
+impl Frame<'_> {
+    fn begin<'o>(&self, out: &'o mut Vec<u8>) -> MessageWriter<'o> {
+        let question = self.query.question.as_ref();
+        let (octets, qname) = question.map_or((&[][..], None), |question| (question.octets, Some(&question.qname)));
+        let mut writer = MessageWriter::new(out, self.limit, octets, qname);
+        if self.query.edns.is_some() {
+            writer.set_aside(Opt::LENGTH + self.options.octets().len());
+        }
+        writer
     }
-    let mut page = Page { writer, truncated, cut: truncated, answers: 0 };
-    let (rcode, authoritative) = match outcome {
+
+    fn end(&self, mut writer: MessageWriter<'_>, ending: Ending<'_>) {
+        let last = ending.last.filter(|last| last.len() <= writer.room()).unwrap_or_default();
+        writer.set_aside(last.len());
+        if let Some(edns) = &self.query.edns {
+            let mut options = self.options.clone();
+            if let Some(error) = ending.extended_error {
+                options.extended_error(error, writer.room());
+            }
+            if self.padded {
+                options.pad(writer.written() + Opt::LENGTH + last.len(), self.limit);
+            }
+            writer.opt(&Opt {
+                udp_payload: self.udp_payload,
+                rcode_high: (ending.rcode as u16 >> 4) as u8,
+                dnssec_ok: edns.dnssec_ok,
+                options: options.octets(),
+            });
+        }
+        if !last.is_empty() {
+            writer.append(last);
+        }
+        writer.finish(self.query.id, self.query.flags | flag::QR | ending.flags, ending.rcode as u8);
+    }
+}
+
+/// Writes a reply without records of a zone.
+pub fn short(frame: &Frame<'_>, ending: Ending<'_>, out: &mut Vec<u8>) {
+    frame.end(frame.begin(out), ending);
+}
+
+/// Writes the reply to a question about the server itself. It is in no zone, so nobody has authority for it.
+pub fn about_the_server(frame: &Frame<'_>, question: &Question<'_>, text: &Rdata, out: &mut Vec<u8>) {
+    let mut writer = frame.begin(out);
+    writer.set_class(question.qclass);
+    let whole = writer.push(Section::Answer, &question.qname, RecordType::TXT, 0, text);
+    let flags = if whole { 0 } else { flag::TC };
+    frame.end(writer, Ending { flags, rcode: Rcode::NoError, extended_error: None, last: None });
+}
+
+/// Writes the reply that `outcome` makes. With `truncated` it has TC set whatever fits, because something was left out of
+/// the outcome before.
+pub fn outcome(outcome: &Outcome, frame: &Frame<'_>, truncated: bool, out: &mut Vec<u8>) -> Sent {
+    let mut page = Page { writer: frame.begin(out), truncated, cut: truncated, answers: 0 };
+    let (rcode, authoritative, extended_error) = match outcome {
         Outcome::Answer { answer, additional } => {
             page.answer(answer, additional);
-            (Rcode::NoError, true)
+            (Rcode::NoError, true, None)
         }
         Outcome::NoData { aliases, soa } => {
             page.negative(aliases, soa);
-            (Rcode::NoError, true)
+            (Rcode::NoError, true, None)
         }
         Outcome::NxDomain { aliases, soa } => {
             page.negative(aliases, soa);
-            (Rcode::NxDomain, true)
+            (Rcode::NxDomain, true, None)
         }
         Outcome::Referral { aliases, ns, glue } => {
             page.referral(aliases, ns, glue);
             // Aliases found on the way are this server's own; the referral is not (RFC 1034 §4.3.1).
-            (Rcode::NoError, !aliases.is_empty())
+            (Rcode::NoError, !aliases.is_empty(), None)
         }
-        Outcome::Refused => (Rcode::Refused, false),
-        Outcome::ServFail => (Rcode::ServFail, false),
+        Outcome::Refused => (Rcode::Refused, false, Some(ExtendedError::NotAuthoritative)),
+        Outcome::ServFail => (Rcode::ServFail, false, None),
     };
     let Page { writer, truncated, cut, answers } = page;
     let bits = [(authoritative, flag::AA), (truncated, flag::TC)];
-    let flags = bits.iter().filter(|(set, _)| *set).fold(query.flags | flag::QR, |flags, (_, bit)| flags | bit);
-    writer.finish(query.id, flags, rcode as u8, opt(Some(query), rcode, limits));
+    let flags = bits.iter().filter(|(set, _)| *set).fold(0, |flags, (_, bit)| flags | bit);
+    frame.end(writer, Ending { flags, rcode, extended_error, last: None });
     Sent { truncated, cut, answers }
-}
-
-fn opt(query: Option<&Query<'_>>, rcode: Rcode, limits: Limits) -> Option<Opt> {
-    query?.edns.map(|edns| Opt {
-        udp_payload: limits.udp_payload,
-        rcode_high: (rcode as u16 >> 4) as u8,
-        dnssec_ok: edns.dnssec_ok,
-    })
 }
 
 /// The sections of a response as they fill.

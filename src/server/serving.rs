@@ -69,7 +69,11 @@ impl Serving {
             addresses: listeners.own_addresses(),
         };
         let catalog = Catalog::new(live, zones.additions.as_deref(), zones.zones);
-        let responder = Arc::new(Responder::new(catalog, Arc::clone(engine.index()), dns::Settings::new(&config.dns)));
+        let responder = Arc::new(Responder::new(
+            catalog,
+            Arc::clone(engine.index()),
+            dns::Settings::new(&config.dns, rand::random()),
+        ));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut udp = Vec::new();
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("dns-tcp").enable_all().build()?;

@@ -4,6 +4,7 @@
 //! services; the layers above decide what to say and this one how it is spelled (RFC 1035 §3 and §4).
 
 mod name;
+pub mod octets;
 pub mod record;
 mod writer;
 

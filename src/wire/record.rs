@@ -24,6 +24,9 @@ impl RecordType {
     pub const DNAME: Self = Self(39);
     pub const OPT: Self = Self(41);
     pub const DS: Self = Self(43);
+    pub const TSIG: Self = Self(250);
+    pub const IXFR: Self = Self(251);
+    pub const AXFR: Self = Self(252);
     pub const ANY: Self = Self(255);
 
     /// QTYPEs and meta-types: the range 128 to 255 (RFC 6895 §3.1) and OPT, none of which a zone can hold.
@@ -47,6 +50,9 @@ impl fmt::Display for RecordType {
             Self::DNAME => "DNAME",
             Self::OPT => "OPT",
             Self::DS => "DS",
+            Self::TSIG => "TSIG",
+            Self::IXFR => "IXFR",
+            Self::AXFR => "AXFR",
             Self::ANY => "ANY",
             Self(other) => return write!(f, "TYPE{other}"),
         };

@@ -11,7 +11,8 @@ use super::{Name, RecordType, record};
 const HEADER: usize = 12;
 /// Offsets that a compression pointer can hold.
 const POINTABLE: usize = 0x4000;
-const CLASS_IN: [u8; 2] = [0, 1];
+/// The class of records where no other is said.
+const CLASS_IN: u16 = 1;
 
 /// Header bits besides the id, as the second 16-bit word of the header without the response code (RFC 1035 §4.1.1).
 pub mod flag {
@@ -31,15 +32,17 @@ pub enum Section {
 
 /// The OPT record of a response (RFC 6891 §6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opt {
+pub struct Opt<'a> {
     /// Octets that this server takes in over UDP.
     pub udp_payload: u16,
     /// The high octet of the response code.
     pub rcode_high: u8,
     pub dnssec_ok: bool,
+    /// The options in wire form.
+    pub options: &'a [u8],
 }
 
-impl Opt {
+impl Opt<'_> {
     /// Octets of the record when it has no options.
     pub const LENGTH: usize = 11;
 }
@@ -49,6 +52,7 @@ impl Opt {
 pub struct MessageWriter<'a> {
     out: &'a mut Vec<u8>,
     limit: usize,
+    class: u16,
     counts: [u16; 4],
     /// Offsets of names and of their suffixes, by their wire form in lower case.
     names: HashMap<Box<[u8]>, u16, foldhash::fast::RandomState>,
@@ -72,16 +76,32 @@ impl<'a> MessageWriter<'a> {
         out.extend_from_slice(&[0; HEADER]);
         out.extend_from_slice(question);
         let counts = [u16::from(!question.is_empty()), 0, 0, 0];
-        let mut writer = Self { out, limit, counts, names: HashMap::default(), remembered: Vec::new() };
+        let mut writer =
+            Self { out, limit, class: CLASS_IN, counts, names: HashMap::default(), remembered: Vec::new() };
         if let Some(qname) = qname {
             writer.remember(qname, HEADER, usize::MAX);
         }
         writer
     }
 
-    /// Sets octets aside that records must not use.
+    /// The class of the records that follow, instead of IN.
+    pub fn set_class(&mut self, class: u16) {
+        self.class = class;
+    }
+
+    /// Sets octets aside that records must not use: for an OPT record, or one that [`Self::append`] takes.
     pub fn set_aside(&mut self, octets: usize) {
         self.limit = self.limit.saturating_sub(octets);
+    }
+
+    /// Octets that records may still use.
+    pub fn room(&self) -> usize {
+        self.limit.saturating_sub(self.out.len())
+    }
+
+    /// Octets that are written.
+    pub fn written(&self) -> usize {
+        self.out.len()
     }
 
     /// Where the message ends now.
@@ -103,7 +123,7 @@ impl<'a> MessageWriter<'a> {
         let mark = self.mark();
         self.name(owner);
         self.out.extend_from_slice(&rtype.0.to_be_bytes());
-        self.out.extend_from_slice(&CLASS_IN);
+        self.out.extend_from_slice(&self.class.to_be_bytes());
         self.out.extend_from_slice(&ttl.to_be_bytes());
         let length_at = self.out.len();
         self.out.extend_from_slice(&[0, 0]);
@@ -119,15 +139,25 @@ impl<'a> MessageWriter<'a> {
         true
     }
 
-    /// Ends the message: the OPT record, for which [`Self::set_aside`] made room, and the header.
-    pub fn finish(mut self, id: u16, flags: u16, rcode: u8, opt: Option<Opt>) {
-        if let Some(opt) = opt {
-            self.out.push(0);
-            self.out.extend_from_slice(&RecordType::OPT.0.to_be_bytes());
-            self.out.extend_from_slice(&opt.udp_payload.to_be_bytes());
-            self.out.extend_from_slice(&[opt.rcode_high, 0, u8::from(opt.dnssec_ok) << 7, 0, 0, 0]);
-            self.counts[Section::Additional as usize] += 1;
-        }
+    /// Writes the OPT record, for which [`Self::set_aside`] made room.
+    pub fn opt(&mut self, opt: &Opt<'_>) {
+        self.out.push(0);
+        self.out.extend_from_slice(&RecordType::OPT.0.to_be_bytes());
+        self.out.extend_from_slice(&opt.udp_payload.to_be_bytes());
+        self.out.extend_from_slice(&[opt.rcode_high, 0, u8::from(opt.dnssec_ok) << 7, 0]);
+        self.out.extend_from_slice(&(opt.options.len() as u16).to_be_bytes());
+        self.out.extend_from_slice(opt.options);
+        self.counts[Section::Additional as usize] += 1;
+    }
+
+    /// Writes an additional record that is in wire form already, for which [`Self::set_aside`] made room.
+    pub fn append(&mut self, record: &[u8]) {
+        self.out.extend_from_slice(record);
+        self.counts[Section::Additional as usize] += 1;
+    }
+
+    /// Ends the message with its header. Of `rcode` only the lower four bits have their place there.
+    pub fn finish(self, id: u16, flags: u16, rcode: u8) {
         self.out[..2].copy_from_slice(&id.to_be_bytes());
         self.out[2..4].copy_from_slice(&(flags | u16::from(rcode & 0x0f)).to_be_bytes());
         for (at, count) in self.counts.iter().enumerate() {
@@ -211,7 +241,7 @@ mod tests {
         let mut writer = MessageWriter::new(&mut out, 512, &question(&qname), Some(&qname));
         assert!(writer.push(Section::Answer, &qname.to_lowercase(), RecordType::SRV, 5, &srv(0, 1, 80, &target)));
         assert!(writer.push(Section::Additional, &target, RecordType::A, 5, &[10, 0, 0, 1]));
-        writer.finish(7, flag::QR | flag::AA, 0, None);
+        writer.finish(7, flag::QR | flag::AA, 0);
         let answer_at = HEADER + qname.wire().len() + 4;
         assert_eq!(out[answer_at..answer_at + 2], [0xc0, 12], "the owner is the question's name");
         let target_at = answer_at + 12 + 6;
@@ -233,8 +263,8 @@ mod tests {
         assert!(!writer.push(Section::Answer, &qname, RecordType::NS, 5, ns.wire()));
         assert!(writer.push(Section::Answer, &qname, RecordType::A, 5, &[10, 0, 0, 1]), "the room is as it was");
         assert!(!writer.push(Section::Answer, &qname, RecordType::A, 5, &[10, 0, 0, 2]));
-        let opt = Opt { udp_payload: 1232, rcode_high: 0, dnssec_ok: true };
-        writer.finish(7, flag::QR, 0, Some(opt));
+        writer.opt(&Opt { udp_payload: 1232, rcode_high: 0, dnssec_ok: true, options: &[] });
+        writer.finish(7, flag::QR, 0);
         let message = read(&out);
         assert_eq!(message.answers.len(), 1);
         assert!(message.edns.unwrap().flags().dnssec_ok);
@@ -255,7 +285,7 @@ mod tests {
         let mut out = Vec::new();
         let mut writer = MessageWriter::new(&mut out, 512, &question(&qname), Some(&qname));
         assert!(writer.push(Section::Authority, &qname, RecordType::SOA, 5, &soa.to_rdata()));
-        writer.finish(7, flag::QR, 0, None);
+        writer.finish(7, flag::QR, 0);
         assert_eq!(out.len(), HEADER + qname.wire().len() + 4 + 12 + (2 + 1 + 2) + (10 + 1 + 2) + 20);
         assert_eq!(read(&out).authorities[0].data.to_string(), "ns.svc.local. hostmaster.svc.local. 1 2 3 4 5");
     }

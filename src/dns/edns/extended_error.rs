@@ -1,0 +1,43 @@
+//! Extended errors (RFC 8914): why a reply is no better, for the people who read it.
+
+/// A reason, in the words of this server. Each has a code of the registry at IANA and a short text of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExtendedError {
+    /// The registry has not been read from the store yet.
+    Loading,
+    /// A class that nothing is served in, or a name there that the operator keeps to himself.
+    Withheld,
+    /// The name is in none of the zones here.
+    NotAuthoritative,
+    /// An opcode other than QUERY.
+    Opcode,
+    /// AXFR or IXFR.
+    Transfer,
+}
+
+impl ExtendedError {
+    /// The INFO-CODE (RFC 8914 §4).
+    pub fn code(self) -> u16 {
+        match self {
+            // Not Ready
+            Self::Loading => 14,
+            // Prohibited
+            Self::Withheld => 18,
+            // Not Authoritative
+            Self::NotAuthoritative => 20,
+            // Not Supported
+            Self::Opcode | Self::Transfer => 21,
+        }
+    }
+
+    /// The EXTRA-TEXT.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Loading => "state is being loaded",
+            Self::Withheld => "nothing is told in this class",
+            Self::NotAuthoritative => "in no zone of this server",
+            Self::Opcode => "only queries are served",
+            Self::Transfer => "zones are not transferred",
+        }
+    }
+}
