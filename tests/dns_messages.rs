@@ -109,8 +109,7 @@ fn any_is_answered_minimally() {
 fn other_classes_are_refused() {
     let server = Server::start();
     population::two(&server);
-    for question in ["-c CH version.bind TXT", "-c CH id.server TXT", "-c CH web.svc.local A", "-c HS web.svc.local A"]
-    {
+    for question in ["version.bind CH TXT", "id.server CH TXT", "web.svc.local CH A", "web.svc.local HS A"] {
         server.dig(question).is_refused();
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! udp (one thread and socket per worker) ─┐
-//!                                         ├─► Responder::respond ─► query ─► answer::Catalog ─► reply
+//!                                         ├─► Responder::respond ─► query ─► exchange ─► answer::Catalog ─► write
 //! tcp (one task per connection) ──────────┘
 //! ```
 //!
 //! [`Responder::respond`] is one synchronous function from octets to octets that every transport calls, so a transport
-//! adds nothing to an answer but its size limit. A faster way for common UDP queries belongs in front of that call, in
+//! adds nothing to an answer but what [`Transport`] says of it. It also says what it wrote ([`Reply`]), for limits and
+//! metrics. A faster way for common UDP queries belongs in front of that call, in
 //! [`udp`]: whatever it does not answer it hands on whole.
 
 mod chaos;

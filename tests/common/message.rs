@@ -11,6 +11,8 @@ use domain::base::name::ToLabelIter;
 use domain::base::{Message, ParsedName};
 use domain::rdata::AllRecordData;
 
+use super::edns::Edns;
+
 pub const A: u16 = 1;
 pub const AAAA: u16 = 28;
 pub const SRV: u16 = 33;
@@ -61,10 +63,17 @@ impl Udp {
     pub fn ask(&mut self, name: &str, kind: u16, udp_payload: Option<u16>) -> Response {
         self.next_id = self.next_id.wrapping_add(1);
         let octets = query(self.next_id, name, kind, udp_payload);
-        self.socket.send(&octets).expect("loopback takes a datagram");
+        Response::read(&self.exchange(&octets), &octets)
+    }
+
+    /// Sends any octets and waits for those that come back.
+    #[track_caller]
+    pub fn exchange(&mut self, packet: &[u8]) -> Vec<u8> {
+        self.socket.send(packet).expect("loopback takes a datagram");
         let mut buffer = [0; 65_535];
-        let length = self.socket.recv(&mut buffer).unwrap_or_else(|error| panic!("no response for {name}: {error}"));
-        Response::read(&buffer[..length], &octets)
+        let length =
+            self.socket.recv(&mut buffer).unwrap_or_else(|error| panic!("no response to {packet:02x?}: {error}"));
+        buffer[..length].to_vec()
     }
 }
 
@@ -92,6 +101,7 @@ fn framed(connection: &mut TcpStream) -> Vec<u8> {
 #[derive(Debug)]
 pub struct Response {
     pub octets: Vec<u8>,
+    /// With the part of it that the OPT record has: `NOERROR`, `BADVERS`.
     pub rcode: String,
     pub truncated: bool,
     pub authoritative: bool,
@@ -99,6 +109,7 @@ pub struct Response {
     pub authority: Vec<Record>,
     /// Without the OPT record.
     pub additional: Vec<Record>,
+    pub edns: Option<Edns>,
 }
 
 /// One record of a response.
@@ -126,16 +137,26 @@ impl Response {
     /// When any part does not parse, or when id or question are not, byte for byte, those of the query.
     #[track_caller]
     pub fn read(octets: &[u8], query: &[u8]) -> Self {
-        let message = Message::from_octets(octets).expect("a whole header");
-        assert!(message.header().qr(), "the response is a query");
         assert_eq!(octets[..2], query[..2], "the id is another one");
         let question = 12..question_end(query);
         assert_eq!(octets.get(question.clone()), query.get(question), "the question is not echoed byte for byte");
+        Self::parse(octets)
+    }
+
+    /// Reads `octets` as a response to whatever.
+    ///
+    /// # Panics
+    ///
+    /// When any part does not parse.
+    #[track_caller]
+    pub fn parse(octets: &[u8]) -> Self {
+        let message = Message::from_octets(octets).expect("a whole header");
+        assert!(message.header().qr(), "the response is a query");
         let answer = message.answer().expect("an answer section");
         let authority = message.authority().expect("an authority section");
         let additional = message.additional().expect("an additional section");
         Self {
-            rcode: message.header().rcode().to_string(),
+            rcode: message.opt_rcode().to_string(),
             truncated: message.header().tc(),
             authoritative: message.header().aa(),
             answer: answer.map(|record| Record::read(&record.expect("a record"))).collect(),
@@ -144,6 +165,7 @@ impl Response {
                 .map(|record| Record::read(&record.expect("a record")))
                 .filter(|record| record.kind != "OPT")
                 .collect(),
+            edns: message.opt().map(|opt| Edns::read(&opt)),
             octets: octets.to_vec(),
         }
     }

@@ -5,3 +5,16 @@ mod common;
 mod table;
 
 mod rfc1034;
+mod rfc2181;
+mod rfc4035;
+mod rfc4892;
+mod rfc5001;
+mod rfc6891;
+mod rfc7828;
+mod rfc7830;
+mod rfc7873;
+mod rfc8482;
+mod rfc8914;
+mod rfc8945;
+mod rfc9471;
+mod rfc9619;

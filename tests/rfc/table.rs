@@ -1,18 +1,23 @@
 //! Tables of questions and the responses they get, in presentation format.
 //!
 //! ```text
-//! > web.svc.local. SRV                             the question; behind it `tcp`, `edns` or `edns=SIZE`
+//! > web.svc.local. SRV                             the question; behind it `tcp`, `edns` or `edns=SIZE`, and any of
+//!                                                  `opt=CODE:HEX` (implies EDNS), `do`, `class=CH`
 //! NOERROR aa                                       the response code, then the flags aa and tc if they are set
 //! answer     web.svc.local. 5 SRV 0 1 80 a.web.svc.local.
 //! authority  …
 //! additional a.web.svc.local. 5 A 10.0.0.1
+//! option 3 6e7331                                  options of the OPT record in hexadecimal, extended errors but
+//! error 20                                         by their code
 //! ```
 //!
 //! Cases are divided by empty lines; `;` begins a comment. Sections are compared as sets: a record that is not listed
-//! fails the case as one that is missing does. The OPT record is not listed. A TTL written `*` is any.
+//! fails the case as one that is missing does. The OPT record is not listed, its
+//! options are. A TTL or an option's data written `*` is any.
 
 use std::net::SocketAddr;
 
+use crate::common::edns;
 use crate::common::message::{self, Response, Udp};
 
 /// Asks `server` every question of `table`, and compares the responses.
@@ -49,24 +54,10 @@ impl Case {
     }
 
     fn difference(&self, udp: &mut Udp, server: SocketAddr) -> Option<String> {
-        let mut words = self.question.split(' ');
-        let (name, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let (mut tcp, mut edns) = (false, None);
-        for option in words {
-            match option.split_once('=') {
-                None if option == "tcp" => tcp = true,
-                None if option == "edns" => edns = Some(1232),
-                Some(("edns", size)) => edns = Some(size.parse().expect("octets")),
-                _ => panic!("no such option: {option}"),
-            }
-        }
-        let kind = message::kind(kind);
-        let response = if tcp {
-            let query = message::query(1, name, kind, edns);
-            Response::read(&message::pipeline(server, std::slice::from_ref(&query))[0], &query)
-        } else {
-            udp.ask(name, kind, edns)
-        };
+        let (query, tcp) = asked(&self.question);
+        let response =
+            if tcp { message::pipeline(server, std::slice::from_ref(&query)).remove(0) } else { udp.exchange(&query) };
+        let response = Response::read(&response, &query);
         let found = shown(&response);
         let same = found.len() == self.expected.len()
             && found.iter().zip(&self.expected).all(|(found, expected)| matches(expected, found));
@@ -75,6 +66,51 @@ impl Case {
             format!("> {}\nexpected\n  {}\nfound\n  {}", self.question, listed(&self.expected), listed(&found))
         })
     }
+}
+
+/// The query of a case, and whether it goes over TCP.
+fn asked(question: &str) -> (Vec<u8>, bool) {
+    let mut words = question.split(' ');
+    let (name, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (mut tcp, mut size, mut flags, mut class, mut options) = (false, None, 0, 1, Vec::new());
+    for option in words {
+        match option.split_once('=') {
+            None if option == "tcp" => tcp = true,
+            None if option == "edns" => size = Some(1232),
+            None if option == "do" => flags = 0x8000,
+            Some(("edns", octets)) => size = Some(octets.parse::<u16>().expect("octets")),
+            Some(("class", name)) => class = name.parse::<domain::base::iana::Class>().expect("a class").to_int(),
+            Some(("opt", option)) => {
+                let (code, data) = option.split_once(':').unwrap_or((option, ""));
+                options.push((code.parse().expect("a code"), octets(data)));
+            }
+            _ => panic!("no such option: {option}"),
+        }
+    }
+    let mut query = message::query(1, name, message::kind(kind), None);
+    let end = query.len();
+    query[end - 2..].copy_from_slice(&u16::to_be_bytes(class));
+    if size.is_some() || flags != 0 || !options.is_empty() {
+        let options: Vec<(u16, &[u8])> =
+            options.iter().map(|(code, data): &(u16, Vec<u8>)| (*code, &data[..])).collect();
+        edns::append(&mut query, 0, flags, &options);
+        query[end + 3..end + 5].copy_from_slice(&size.unwrap_or(1232).to_be_bytes());
+    }
+    (query, tcp)
+}
+
+fn octets(hex: &str) -> Vec<u8> {
+    let pair = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits");
+    (0..hex.len()).step_by(2).map(pair).collect()
+}
+
+/// An option as a line of a table.
+fn option((code, data): &(u16, Vec<u8>)) -> String {
+    if *code == edns::EXTENDED_ERROR {
+        return format!("error {}", u16::from_be_bytes([data[0], data[1]]));
+    }
+    let hex: String = data.iter().map(|octet| format!("{octet:02x}")).collect();
+    format!("option {code} {hex}").trim_end().to_owned()
 }
 
 /// Whether a line is what is expected, `*` for a TTL being any.
@@ -94,6 +130,7 @@ fn shown(response: &Response) -> Vec<String> {
         .iter()
         .flat_map(|(section, records)| records.iter().map(move |record| format!("{section} {record}")))
         .collect();
+    lines.extend(response.edns.iter().flat_map(|edns| edns.options.iter().map(option)));
     lines.sort();
     lines.insert(0, format!("{}{flags}", response.rcode));
     lines

@@ -53,14 +53,13 @@ impl Cookies {
         if !matches!(option.len(), CLIENT | 16..=40) {
             return None;
         }
-        match self.age(option, client, now) {
-            Some(age) if age < FRESH_FOR || age > GOOD_FOR => {
-                let mut same = [0; BOTH];
-                same.copy_from_slice(option);
-                Some(Answered { option: same, is_valid: true })
-            }
-            age => Some(Answered { option: self.make(option, client, now), is_valid: age.is_some() }),
-        }
+        let age = self.age(option, client, now);
+        let kept = match age {
+            Some(age) if !(FRESH_FOR..=GOOD_FOR).contains(&age) => option.try_into().ok(),
+            _ => None,
+        };
+        let option = kept.unwrap_or_else(|| self.make(option, client, now));
+        Some(Answered { option, is_valid: age.is_some() })
     }
 
     /// The age of a valid server cookie in seconds; one that is ahead of the clock has an age below zero, modulo 2³²
