@@ -27,6 +27,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["telemetry"]),
     ("socket2", &["dns"]),
     ("quinn_udp", &["dns"]),
+    ("siphasher", &["dns"]),
     ("papaya", &["engine"]),
     ("anyhow", &["cli", "server"]),
 ];
