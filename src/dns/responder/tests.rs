@@ -223,6 +223,22 @@ fn a_redirected_query_learns_nothing_but_its_errors() {
 }
 
 #[test]
+fn what_no_message_holds_is_cut_over_tcp_too() {
+    let responder = responder(|_| {});
+    let options = [option(3, b""), option(10, b"12345678"), option(11, b""), option(12, b"")].concat();
+    for (options, kept) in [(None, None), (Some(&options[..]), Some(vec![3, 11, 10, 12]))] {
+        let mut out = Vec::new();
+        let packet = query("large.example.test", RecordType::TXT, IN, options);
+        let reply = responder.respond(&packet, &TCP, 1, now(), &mut out).unwrap();
+        let read = read(&out);
+        assert!(reply.truncated && read.truncated && read.counts[1] > 200, "{:?}", read.counts);
+        assert!((65_000..=65_535).contains(&out.len()), "{}", out.len());
+        let codes = read.options.map(|options| options.iter().map(|(code, _)| *code).collect::<Vec<_>>());
+        assert_eq!(codes, kept);
+    }
+}
+
+#[test]
 fn options_and_records_share_the_room() {
     let responder = responder(|config| config.nsid = "n".repeat(128));
     let options = [option(3, b""), option(10, b"12345678")].concat();

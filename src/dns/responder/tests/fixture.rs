@@ -83,7 +83,9 @@ fn index() -> Arc<Index> {
 pub fn responder_over(index: Arc<Index>, change: impl FnOnce(&mut config::Dns)) -> Responder {
     let mut config = config::Dns { nsid: "here".into(), version: "srvd".into(), ..config::Dns::default() };
     change(&mut config);
-    let mut source = |_: &Path| Ok(ZONE.to_owned());
+    // 80,000 octets of TXT records at one name: more than any message holds.
+    let large: String = (0..300).map(|number| format!("large TXT \"{number:0250}\"\n")).collect();
+    let mut source = |_: &Path| Ok(format!("{ZONE}{large}"));
     let apex = Name::parse("example.test").unwrap();
     let zone = master::parse(&mut source, Path::new("test.zone"), &apex, Kind::Own).unwrap();
     let live = LiveZone {
