@@ -54,12 +54,14 @@ impl Serving {
         engine: &Engine,
         readiness: &Readiness,
     ) -> anyhow::Result<Self> {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let api = Api {
             engine: engine.clone(),
             defaults: Arc::new(defaults(config)),
             about: Arc::new(about(config, &listeners)),
             readiness: readiness.clone(),
             bodies: http::Room::default(),
+            stopping: stop.clone(),
         };
         let live = LiveZone {
             apex: config.dns.zone.clone(),
@@ -74,7 +76,6 @@ impl Serving {
             Arc::clone(engine.index()),
             dns::Settings::new(&config.dns, rand::random()),
         ));
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut udp = Vec::new();
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("dns-tcp").enable_all().build()?;
         let dns_runtime = Apart(Some(runtime));
