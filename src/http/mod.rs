@@ -30,6 +30,7 @@ pub use body::Room;
 pub use serve::{Peer, serve};
 pub use status::About;
 
+use crate::config::Setting;
 use crate::engine::Engine;
 use crate::model::Defaults;
 
@@ -40,7 +41,8 @@ pub const REVISION: HeaderName = HeaderName::from_static("srvd-revision");
 #[derive(Debug, Clone)]
 pub struct Api {
     pub engine: Engine,
-    pub defaults: Arc<Defaults>,
+    /// For registrations that leave members out.
+    pub defaults: Setting<Defaults>,
     pub about: Arc<About>,
     pub readiness: Readiness,
     pub bodies: Room,
