@@ -28,7 +28,7 @@ pub trait Live {
 }
 
 /// What the configuration says about the live zone. TTLs are in seconds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveZone {
     pub apex: Name,
     pub record_ttl: u32,

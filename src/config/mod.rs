@@ -17,14 +17,18 @@ mod origin;
 mod outside;
 mod problem;
 mod sections;
+mod setting;
 mod slot;
 mod substitute;
 mod table;
 mod take;
+mod update;
 mod word;
 
 pub use load::{Loaded, Sources};
 pub use origin::{Origin, Origins};
 pub use problem::{Problem, Problems, Reason};
 pub use sections::{Config, CookieSecret, Dns, Health, Http, Leases, Load, Log, Secret, Store};
+pub use setting::Setting;
+pub use update::Update;
 pub use word::{LogFormat, LogLevel, StoreKind};

@@ -92,6 +92,29 @@ impl Slot {
         Ok(())
     }
 
+    /// Gives this place of `to` the value that it has in `from`.
+    pub fn copy(&self, from: &mut Config, to: &mut Config) {
+        match self {
+            Self::Zone(at) => copy(*at, from, to),
+            Self::Listen(at) => copy(*at, from, to),
+            Self::Prefixes(at) => copy(*at, from, to),
+            Self::Urls(at) => copy(*at, from, to),
+            Self::Checks => copy(|config| &mut config.health.default_checks, from, to),
+            Self::Path(at) => copy(*at, from, to),
+            Self::Small(_, at) => copy(*at, from, to),
+            Self::Whole(_, at) => copy(*at, from, to),
+            Self::Share(at) => copy(*at, from, to),
+            Self::Span(_, at) => copy(*at, from, to),
+            Self::Switch(at) => copy(*at, from, to),
+            Self::Text(at) | Self::Short(_, at) | Self::KeyPrefix(at) => copy(*at, from, to),
+            Self::Secret(at) => copy(*at, from, to),
+            Self::CookieSecret(at) => copy(*at, from, to),
+            Self::Kind(at) => copy(*at, from, to),
+            Self::Level(at) => copy(*at, from, to),
+            Self::Format(at) => copy(*at, from, to),
+        }
+    }
+
     /// What a value, or an entry of a list, must be.
     pub fn expected(&self) -> String {
         match self {
@@ -162,6 +185,10 @@ impl Slot {
         };
         self.entries(node, limits::CHECKS)?.iter().enumerate().map(read).collect()
     }
+}
+
+fn copy<T: Clone>(at: At<T>, from: &mut Config, to: &mut Config) {
+    at(to).clone_from(at(from));
 }
 
 impl Fault {

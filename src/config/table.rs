@@ -1,4 +1,4 @@
-//! Every key of the configuration: where its value goes, its bounds, and whether this version acts on it.
+//! Every key of the configuration: where its value goes, its bounds, and when this version acts on it.
 //!
 //! Defaults are those of [`super::Config`]; the tests hold `config.toml` and this table to each other.
 
@@ -10,8 +10,18 @@ pub(super) struct Row {
     /// Section and key, such as `dns.zone`.
     pub key: &'static str,
     pub slot: Slot,
-    /// Whether this version acts on the key; one that does not is read, checked, and warned about when it is changed.
-    pub acts: bool,
+    pub effect: Effect,
+}
+
+/// When this version acts on a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// At the start, and as soon as a running server has read it again.
+    AtOnce,
+    /// At the start alone: a running server keeps the value that it has.
+    AtStart,
+    /// Not at all: the key is read, checked, and warned about when it is changed.
+    Never,
 }
 
 pub(super) const SECTIONS: &[&str] = &["dns", "http", "leases", "health", "load", "store", "log"];
@@ -20,17 +30,21 @@ pub(super) const SECTIONS: &[&str] = &["dns", "http", "leases", "health", "load"
 const TTL: std::ops::RangeInclusive<u32> = 0..=86_400;
 
 const fn acts(key: &'static str, slot: Slot) -> Row {
-    Row { key, slot, acts: true }
+    Row { key, slot, effect: Effect::AtOnce }
+}
+
+const fn at_start(key: &'static str, slot: Slot) -> Row {
+    Row { key, slot, effect: Effect::AtStart }
 }
 
 const fn read_only(key: &'static str, slot: Slot) -> Row {
-    Row { key, slot, acts: false }
+    Row { key, slot, effect: Effect::Never }
 }
 
 /// All keys, in the order in which they are read.
 pub(super) const ROWS: &[Row] = &[
-    acts("dns.zone", Slot::Zone(|to| &mut to.dns.zone)),
-    acts("dns.listen", Slot::Listen(|to| &mut to.dns.listen)),
+    at_start("dns.zone", Slot::Zone(|to| &mut to.dns.zone)),
+    at_start("dns.listen", Slot::Listen(|to| &mut to.dns.listen)),
     acts("dns.zones_dir", Slot::Path(|to| &mut to.dns.zones_dir)),
     acts("dns.record_ttl", Slot::Whole(TTL, |to| &mut to.dns.record_ttl)),
     // RFC 2308 §5: more than a day has been found to be problematic.
@@ -40,7 +54,7 @@ pub(super) const ROWS: &[Row] = &[
     // The weight of an SRV record has 16 bits (RFC 2782).
     acts("dns.srv_weight_scale", Slot::Small(1..=65_535, |to| &mut to.dns.srv_weight_scale)),
     // A worker is a thread and a socket for each address; more than cores only take turns.
-    acts("dns.workers", Slot::Small(0..=256, |to| &mut to.dns.workers)),
+    at_start("dns.workers", Slot::Small(0..=256, |to| &mut to.dns.workers)),
     read_only("dns.reverse_zones", Slot::Prefixes(|to| &mut to.dns.reverse_zones)),
     // With the longest name and a cookie it always has its place in 512 octets.
     acts("dns.nsid", Slot::Short(128, |to| &mut to.dns.nsid)),
@@ -49,8 +63,8 @@ pub(super) const ROWS: &[Row] = &[
     acts("dns.cookies", Slot::Switch(|to| &mut to.dns.cookies)),
     acts("dns.cookie_secret", Slot::CookieSecret(|to| &mut to.dns.cookie_secret)),
     acts("dns.require_cookies", Slot::Switch(|to| &mut to.dns.require_cookies)),
-    acts("http.listen", Slot::Listen(|to| &mut to.http.listen)),
-    acts("http.insecure", Slot::Switch(|to| &mut to.http.insecure)),
+    at_start("http.listen", Slot::Listen(|to| &mut to.http.listen)),
+    at_start("http.insecure", Slot::Switch(|to| &mut to.http.insecure)),
     // What a registration may ask for itself.
     acts("leases.ttl", Slot::Span(limits::LEASE_TTL, |to| &mut to.leases.ttl)),
     // 0 removes at once; the upper end is that of a registration's own `deregister_after`.
@@ -74,17 +88,17 @@ pub(super) const ROWS: &[Row] = &[
     // 0 would make every latency full load; above ten minutes nothing is a service.
     read_only("load.latency_ms", Slot::Whole(1..=600_000, |to| &mut to.load.latency_ms)),
     read_only("load.limit", Slot::Share(|to| &mut to.load.limit)),
-    acts("store.kind", Slot::Kind(|to| &mut to.store.kind)),
-    acts("store.path", Slot::Path(|to| &mut to.store.path)),
+    at_start("store.kind", Slot::Kind(|to| &mut to.store.kind)),
+    at_start("store.path", Slot::Path(|to| &mut to.store.path)),
     // Those of etcd may stand whatever the kind, so they are no reason for a warning; the kind is refused by itself.
-    acts("store.endpoints", Slot::Urls(|to| &mut to.store.endpoints)),
-    acts("store.prefix", Slot::KeyPrefix(|to| &mut to.store.prefix)),
-    acts("store.user", Slot::Text(|to| &mut to.store.user)),
-    acts("store.password", Slot::Secret(|to| &mut to.store.password)),
+    at_start("store.endpoints", Slot::Urls(|to| &mut to.store.endpoints)),
+    at_start("store.prefix", Slot::KeyPrefix(|to| &mut to.store.prefix)),
+    at_start("store.user", Slot::Text(|to| &mut to.store.user)),
+    at_start("store.password", Slot::Secret(|to| &mut to.store.password)),
     // Less is lost to any hiccup; a client does not wait longer for its registration.
-    acts("store.timeout", Slot::Span(100..=300_000, |to| &mut to.store.timeout)),
+    at_start("store.timeout", Slot::Span(100..=300_000, |to| &mut to.store.timeout)),
     acts("log.level", Slot::Level(|to| &mut to.log.level)),
-    acts("log.format", Slot::Format(|to| &mut to.log.format)),
+    at_start("log.format", Slot::Format(|to| &mut to.log.format)),
     read_only("log.queries", Slot::Switch(|to| &mut to.log.queries)),
 ];
 

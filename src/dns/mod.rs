@@ -29,5 +29,5 @@ mod write;
 pub use client::{Client, Transport};
 pub use listen::{BindError, Sockets, bind};
 pub use reply::{Kind, Rcode, Reply};
-pub use responder::Responder;
+pub use responder::{Present, Responder};
 pub use settings::Settings;

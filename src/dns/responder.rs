@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use super::exchange::{Exchange, Written};
 use super::query::{self, Query};
 use super::reply::Reply;
@@ -18,15 +20,24 @@ pub struct Present {
 }
 
 /// Answers queries from the present state. Shared by all transports.
+///
+/// The catalog and the settings can be replaced while it does. Each query is answered from what was there or from what is
+/// there now, never from some of both, and waits for neither.
 #[derive(Debug)]
 pub struct Responder {
     index: Arc<Index>,
-    present: Present,
+    present: ArcSwap<Present>,
 }
 
 impl Responder {
     pub fn new(catalog: Catalog, index: Arc<Index>, settings: Settings) -> Self {
-        Self { index, present: Present { catalog, settings } }
+        Self { index, present: ArcSwap::from_pointee(Present { catalog, settings }) }
+    }
+
+    /// Answers from another catalog and by other settings from now on. What was there is given back, so that freeing it
+    /// need not fall to a query under way.
+    pub fn replace(&self, catalog: Catalog, settings: Settings) -> Arc<Present> {
+        self.present.swap(Arc::new(Present { catalog, settings }))
     }
 
     /// Writes the reply to `packet` into `out` and says what it is; `None` when there is nothing to send. `draw` decides
@@ -49,7 +60,8 @@ impl Responder {
         write: impl FnOnce(&Exchange<'_>) -> Written,
     ) -> Option<Reply> {
         let query = query::read(packet)?;
-        let exchange = Exchange::new(&self.present, &self.index, &query, client, now);
+        let present = self.present.load();
+        let exchange = Exchange::new(&present, &self.index, &query, client, now);
         let (written, has_valid_cookie) = (write(&exchange), exchange.has_valid_cookie());
         Some(reply(written, query, has_valid_cookie))
     }

@@ -137,6 +137,17 @@ impl Engine {
         self.notes.send(request).await.ok();
     }
 
+    /// Makes other rules hold. With `answers_change` something changed that is answered beside the registry, and the
+    /// revision moves on with it.
+    ///
+    /// # Errors
+    /// Only when the engine has stopped.
+    pub async fn reconfigure(&self, rules: Rules, answers_change: bool) -> Result<(), WriteError> {
+        let command = Command::Reconfigure { rules: Box::new(rules), answers_change };
+        // Like what srvd notices: a store that fails does not keep it from holding.
+        Self::send(&self.notes, command).await.map(drop)
+    }
+
     async fn send(queue: &mpsc::Sender<Request>, command: Command) -> Result<Done, WriteError> {
         let (reply, result) = oneshot::channel();
         queue.send(Request { command, reply: Some(reply) }).await.map_err(|_| WriteError::Stopping)?;

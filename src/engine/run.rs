@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Batch, Clock, Engine, Index, Request, Store, StoreError, Write, WriteError};
-use crate::answer::ServiceView;
+use crate::answer::{Live, ServiceView};
 use crate::model::{Key, Moment, Revision, ServiceName};
 use crate::registry::{Command, Done, Event, Refusal, Registry, Rules};
 
@@ -121,7 +121,8 @@ impl<S: Store> Runner<S> {
 
     /// Publishes what srvd noticed by itself, and sees to it that it is written soon.
     async fn noticed(&mut self, events: Vec<Event>) {
-        if events.is_empty() {
+        // The revision can move by itself.
+        if events.is_empty() && self.registry.revision() == self.index.revision() {
             return;
         }
         self.unsaved.extend(events.iter().map(|event| event.key.clone()));

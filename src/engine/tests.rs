@@ -181,6 +181,43 @@ async fn stopping_writes_what_is_left_and_gives_back_the_reservation() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_beside_the_registry_takes_a_revision() {
+    let bench = bench().await;
+    bench.engine.write(register("a", 1)).await.unwrap();
+    let mut events = bench.engine.subscribe();
+    bench.engine.reconfigure(rules(), false).await.unwrap();
+    assert_eq!(bench.engine.revision(), Revision(1001));
+    bench.engine.reconfigure(rules(), true).await.unwrap();
+    assert_eq!((bench.engine.revision(), bench.store.writes()), (Revision(1002), 1));
+    assert!(bench.store.reserved().unwrap() >= Revision(1002), "a crash does not give it out again");
+    assert!(events.try_recv().is_err(), "no instance changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_is_reserved_before_anything_was_written() {
+    let bench = bench().await;
+    bench.engine.reconfigure(rules(), true).await.unwrap();
+    assert_eq!(bench.engine.revision(), Revision(1001));
+    assert!(bench.store.reserved().unwrap() >= Revision(1001));
+    bench.store.failing.store(true, Ordering::SeqCst);
+    bench.engine.reconfigure(rules(), true).await.unwrap();
+    assert_eq!(bench.engine.revision(), Revision(1002), "what is answered has changed, whatever the store does");
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_rules_hold_for_what_has_lapsed_already() {
+    let bench = bench().await;
+    let mut events = bench.engine.subscribe();
+    bench.engine.write(register("a", 1)).await.unwrap();
+    Bench::next(&mut events).await;
+    Bench::next(&mut events).await;
+    assert_eq!((bench.engine.clock().tick().0, bench.status("a")), (10_000, Some(Status::Lapsed)));
+    bench.engine.reconfigure(Rules { reap_after: Span::from_secs(20), ..rules() }, false).await.unwrap();
+    Bench::next(&mut events).await;
+    assert_eq!((bench.engine.clock().tick().0, bench.status("a")), (30_000, None), "not after a minute");
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_writers_share_commits() {
     let bench = bench().await;
     let writers: Vec<_> = (0..200)

@@ -27,20 +27,21 @@ use ipnet::IpNet;
 
 pub use schedule::Schedule;
 
+use crate::config::Setting;
 use crate::engine::Engine;
 
 /// What the configuration says about all checks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Checks that may run at the same time. Those that find no slot wait in the order in which they fell due.
     pub in_flight: usize,
     /// Prefixes that checks may connect to although they are link-local or hold a metadata service.
-    pub allow: Vec<IpNet>,
+    pub allow: Setting<Vec<IpNet>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { in_flight: 512, allow: Vec::new() }
+        Self { in_flight: 512, allow: Setting::default() }
     }
 }
 

@@ -37,7 +37,7 @@ pub async fn register(
     agrees(&body, "service", key.service.as_str())?;
     agrees(&body, "id", key.id.as_str())?;
     give_own_status(&api, &key, &mut body);
-    let registration = Arc::new(Registration::from_json(&body, &api.defaults, peer.0.ip())?);
+    let registration = Arc::new(Registration::from_json(&body, &api.defaults.get(), peer.0.ip())?);
     let only_new = headers.get(header::IF_NONE_MATCH).is_some_and(|value| value == "*");
     let done = api.engine.write(Command::Register { key, registration, only_new }).await?;
     Ok(reply(&api, done))
@@ -59,7 +59,7 @@ pub async fn register_unnamed(
         let instead = "PUT the registration to the instance's own path to choose its id";
         return Err(Invalid::at("id", Reason::Elsewhere { instead }).into());
     }
-    let registration = Arc::new(Registration::from_json(&body, &api.defaults, peer.0.ip())?);
+    let registration = Arc::new(Registration::from_json(&body, &api.defaults.get(), peer.0.ip())?);
     let mut attempts = ID_DIGITS.into_iter();
     loop {
         let digits = attempts.next();

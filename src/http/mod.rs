@@ -23,12 +23,14 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post, put};
+use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 pub use body::Room;
 pub use serve::{Peer, serve};
 pub use status::About;
 
+use crate::config::Setting;
 use crate::engine::Engine;
 use crate::model::Defaults;
 
@@ -39,10 +41,13 @@ pub const REVISION: HeaderName = HeaderName::from_static("srvd-revision");
 #[derive(Debug, Clone)]
 pub struct Api {
     pub engine: Engine,
-    pub defaults: Arc<Defaults>,
+    /// For registrations that leave members out.
+    pub defaults: Setting<Defaults>,
     pub about: Arc<About>,
     pub readiness: Readiness,
     pub bodies: Room,
+    /// Cancelled when the server stops: calls that wait for something end then, with what there is to say.
+    pub stopping: CancellationToken,
 }
 
 /// Whether the server should be sent traffic.

@@ -8,10 +8,10 @@ use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -37,45 +37,68 @@ fn connections() -> usize {
     usize::try_from(descriptors.saturating_sub(RESERVED) / 2).unwrap_or(CONNECTIONS).clamp(64, CONNECTIONS)
 }
 
-/// Serves `router` until `stop`; then open connections end after the request that they are at.
+/// Serves `router` until `stop`; then open connections end after the request that they are at. As long as any is left,
+/// new ones get one reply each, so that who asks is told that the server is stopping.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let slots = Arc::new(Semaphore::new(connections()));
     let graceful = GracefulShutdown::new();
+    while let Some((stream, peer, slot)) = stop.run_until_cancelled(accept(&listener, &slots)).await {
+        tokio::spawn(carry(graceful.watch(connection(stream, peer, &router, true)), peer, slot));
+    }
+    let drained = graceful.shutdown();
+    tokio::pin!(drained);
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+        tokio::select! {
+            () = &mut drained => break,
+            (stream, peer, slot) = accept(&listener, &slots) => {
+                tokio::spawn(carry(connection(stream, peer, &router, false), peer, slot));
+            }
+        }
+    }
+}
+
+/// The next connection, as soon as there is room for it.
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    loop {
+        // The semaphore is never closed.
+        let Ok(slot) = Arc::clone(slots).acquire_owned().await else { std::future::pending().await };
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, peer, slot),
             Err(error) => {
                 // Out of file descriptors, most likely: give the open connections time to end.
                 tracing::warn!(%error, "accepting failed");
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                continue;
             }
-        };
-        stream.set_nodelay(true).ok();
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(STALLED));
-        let router = router.clone().map_request(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
-            request.map(Body::new)
-        });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
-            .max_buf_size(HEAD_OCTETS)
-            .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, %peer, "connection ended");
-            }
-            drop(slot);
-        });
+        }
     }
-    drop(listener);
-    graceful.shutdown().await;
+}
+
+/// A connection that answers from `router`, one request or many.
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: &Router,
+    keep_alive: bool,
+) -> impl GracefulConnection<Error = hyper::Error> + Send + use<> {
+    stream.set_nodelay(true).ok();
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STALLED));
+    let router = router.clone().map_request(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request.map(Body::new)
+    });
+    hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_OCTETS)
+        .keep_alive(keep_alive)
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router))
+}
+
+/// Carries a connection to its end, then gives its slot back.
+async fn carry(connection: impl Future<Output = hyper::Result<()>>, peer: SocketAddr, slot: OwnedSemaphorePermit) {
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, %peer, "connection ended");
+    }
+    drop(slot);
 }

@@ -25,6 +25,13 @@ impl Registry {
             Command::Deregister { key } => self.remove(key, Change::Deregistered, events),
             Command::Heartbeat { key, report } => self.heartbeat(key, report, now, events),
             Command::Observe(observation) => self.observe(observation, now, events),
+            Command::Reconfigure { rules, answers_change } => {
+                self.set_rules(*rules);
+                if answers_change {
+                    self.revision = self.revision.next();
+                }
+                Ok(Done::Noted)
+            }
         }
     }
 

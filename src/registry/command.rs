@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use super::Rules;
 use crate::model::{CheckSpec, Instance, Invalid, Key, Pulse, Registration, Revision, SelfReport, Verdict};
 
 /// A request for a change.
@@ -32,6 +33,12 @@ pub enum Command {
     },
     /// The verdict of a check turned.
     Observe(Observation),
+    /// Other rules from now on. With `answers_change` something changed that is answered beside the registry: no
+    /// instance did, but the revision moves on.
+    Reconfigure {
+        rules: Box<Rules>,
+        answers_change: bool,
+    },
 }
 
 /// The verdict of a check on an instance. It counts while the instance is of the same `life`, has the check, and is
@@ -61,7 +68,7 @@ pub enum Done {
     /// The registration was equal to what is there; at most its lease was renewed.
     Unchanged(Arc<Instance>),
     Deregistered,
-    /// Heartbeats and verdicts.
+    /// Heartbeats, verdicts and rules.
     Noted,
 }
 

@@ -114,6 +114,18 @@ impl Registry {
         }
     }
 
+    /// Other rules from now on: those that have lapsed already are removed when the new ones say so.
+    fn set_rules(&mut self, rules: Rules) {
+        let rearm = self.rules.reap_after != rules.reap_after;
+        self.rules = rules;
+        let entries = self.services.values_mut().flat_map(|service| service.instances.values_mut());
+        for entry in entries.filter(|entry| rearm && entry.instance.condition.lapsed) {
+            self.deadlines.disarm(&entry.instance.key, entry.due);
+            entry.due = entry.next_due(&self.rules);
+            self.deadlines.arm(&entry.instance.key, entry.due);
+        }
+    }
+
     /// Makes `instance` the current one under its key and arms its deadline.
     fn put(&mut self, instance: Arc<Instance>, now: Moment) {
         let service = self.services.entry(instance.key.service.clone()).or_default();

@@ -4,40 +4,39 @@
 //! store. Then DNS and HTTP begin (answering SERVFAIL and 503), the state is loaded, and the ready line is printed.
 //! Stopping goes the other way round: not ready any more, listeners drained, state written.
 
+mod changes;
 mod engine_thread;
 mod listeners;
+mod reload;
 mod serving;
+mod settings;
+mod signals;
 mod zones;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::runtime::Builder;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::ConfigArgs;
-use crate::config::{Config, Loaded, Sources, StoreKind};
+use crate::config::{Config, Loaded, Setting, Sources, StoreKind};
+use crate::dns::{self, Responder};
 use crate::engine::{Clock, Engine, Store};
 use crate::health;
 use crate::http::Readiness;
-use crate::model::Defaults;
-use crate::registry::Rules;
 use crate::store::{Embedded, Memory};
-use crate::telemetry;
+use crate::telemetry::{self, LevelSwitch};
 use engine_thread::EngineThread;
 use listeners::Listeners;
+use reload::{Current, Parts, Reloader};
 use serving::Serving;
+use signals::Signals;
 use zones::StaticZones;
 
 /// `srvd serve`: runs until a signal stops it.
 pub fn serve(args: ConfigArgs) -> ExitCode {
-    finish(load(args).and_then(|loaded| {
-        telemetry::start(&loaded.config.log);
-        loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        // Connections, checks and files take a descriptor each; the usual soft limit is for programs that use select.
-        let granted = rlimit::increase_nofile_limit(rlimit::INFINITY).unwrap_or_default();
-        tracing::debug!(descriptors = granted, "open files");
-        let runtime = Builder::new_multi_thread().enable_all().build()?;
-        let result = runtime.block_on(run(&loaded));
+    finish(Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from).and_then(|runtime| {
+        let result = runtime.block_on(start(sources(args)));
         // A name look-up of a check cannot be interrupted; it does not keep the process.
         runtime.shutdown_background();
         result
@@ -46,11 +45,10 @@ pub fn serve(args: ConfigArgs) -> ExitCode {
 
 /// `srvd check`: says what is wrong with the configuration and the zone files, and starts nothing.
 pub fn check(args: ConfigArgs) -> ExitCode {
-    finish(load(args).and_then(|loaded| {
+    finish(Config::load(&sources(args)).map_err(anyhow::Error::from).and_then(|loaded| {
         loaded.warnings.iter().for_each(|warning| eprintln!("srvd: warning: {warning}"));
         let zones = static_zones(&loaded.config)?;
-        let count = zones.zones.iter().count() + usize::from(zones.additions.is_some());
-        println!("srvd: the configuration is right; {count} zone files read");
+        println!("srvd: the configuration is right; {} zone files read", zones.iter().len());
         Ok(())
     }))
 }
@@ -66,12 +64,13 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-fn load(args: ConfigArgs) -> anyhow::Result<Loaded> {
+/// What the configuration is read from, at the start and at every reload.
+fn sources(args: ConfigArgs) -> Sources {
     let ConfigArgs { config, dns, http, data, set } = args;
     let data = data.map(|path| path.to_string_lossy().into_owned());
     let env =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Ok(Config::load(&Sources { file: config, env: env.collect(), dns, http, data, set })?)
+    Sources { file: config, env: env.collect(), dns, http, data, set }
 }
 
 fn static_zones(config: &Config) -> anyhow::Result<StaticZones> {
@@ -79,55 +78,74 @@ fn static_zones(config: &Config) -> anyhow::Result<StaticZones> {
         .map_err(|errors| anyhow::Error::msg(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 
+/// A start that nothing stands against.
+struct Start {
+    sources: Sources,
+    loaded: Loaded,
+    zones: StaticZones,
+    listeners: Listeners,
+    signals: Signals,
+    level: LevelSwitch,
+}
+
 /// Finds everything that keeps the server from starting, then runs it on the store that is configured.
-async fn run(loaded: &Loaded) -> anyhow::Result<()> {
-    let config = &loaded.config;
+async fn start(sources: Sources) -> anyhow::Result<()> {
+    // First of all: until then, a signal ends the process, whatever it means.
     let signals = Signals::catch()?;
-    let (zones, listeners) = match (static_zones(config), listeners::bind(loaded)) {
+    let loaded = Config::load(&sources)?;
+    let level = telemetry::start(&loaded.config.log);
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    // Connections, checks and files take a descriptor each; the usual soft limit is for programs that use select.
+    let granted = rlimit::increase_nofile_limit(rlimit::INFINITY).unwrap_or_default();
+    tracing::debug!(descriptors = granted, "open files");
+    let (zones, listeners) = match (static_zones(&loaded.config), listeners::bind(&loaded)) {
         (Ok(zones), Ok(listeners)) => (zones, listeners),
         (zones, listeners) => {
             let faults = [zones.err().map(|error| error.to_string()), listeners.err().map(|error| error.to_string())];
             anyhow::bail!(faults.into_iter().flatten().collect::<Vec<_>>().join("\n"));
         }
     };
-    match config.store.kind {
-        StoreKind::Memory => run_on(Memory, config, zones, listeners, signals).await,
-        StoreKind::Embedded => run_on(Embedded::at(&config.store.path), config, zones, listeners, signals).await,
+    let store = loaded.config.store.clone();
+    let start = Start { sources, loaded, zones, listeners, signals, level };
+    match store.kind {
+        StoreKind::Memory => run(Memory, start).await,
+        StoreKind::Embedded => run(Embedded::at(&store.path), start).await,
         // The configuration does not let it through.
         StoreKind::Etcd => anyhow::bail!("store.kind: etcd is not available in this version"),
     }
 }
 
-async fn run_on<S: Store>(
-    store: S,
-    config: &Config,
-    zones: StaticZones,
-    listeners: Listeners,
-    mut signals: Signals,
-) -> anyhow::Result<()> {
-    let (engine, runner) = Engine::new(store, rules(config), Clock::start());
+async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
+    let Start { sources, loaded, zones, listeners, signals, level } = start;
+    let (mut stop, hangup) = signals.split();
+    let (config, addresses) = (loaded.config, listeners.own_addresses());
+    let current = Current { config, zones, addresses, cookie_secret: rand::random() };
+    let (engine, runner) = Engine::new(store, settings::rules(&current.config), Clock::start());
+    let parts = parts(&current, engine.clone(), level);
     let readiness = Readiness::default();
     let ready_line = listeners.ready_line();
-    let serving = Serving::start(config, zones, listeners, &engine, &readiness)?;
+    let serving = Serving::start(&current, &parts, listeners, &readiness)?;
     let mut engine_thread = EngineThread::start(runner)?;
     let unready = tokio::select! {
         loaded = engine_thread.loaded() => loaded.err().map(Err),
         // Nothing was changed yet that would have to be written.
-        () = signals.stop() => Some(Ok(())),
+        () = stop.received() => Some(Ok(())),
     };
     if let Some(result) = unready {
         serving.stop().await;
         return result;
     }
-    let checks = health::Settings { allow: config.health.allow.clone(), ..health::Settings::default() };
+    let checks = health::Settings { allow: parts.allow.clone(), ..health::Settings::default() };
     let mut checks = tokio::spawn(health::run(engine.clone(), checks, std::future::pending()));
+    let reloader = Reloader { sources: Arc::new(sources), current: Arc::new(current), parts };
     readiness.set(true);
     println!("{ready_line}");
     tracing::info!(revision = engine.revision().0, "ready");
     let broken = tokio::select! {
-        () = signals.stop() => None,
+        () = stop.received() => None,
         () = engine_thread.ended() => Some("the engine ended by itself"),
         _ = &mut checks => Some("the health checks ended by themselves"),
+        never = reloader.run(hangup) => match never {},
     };
     tracing::info!("stopping");
     readiness.set(false);
@@ -138,37 +156,17 @@ async fn run_on<S: Store>(
     broken.map_or(Ok(()), |what| Err(anyhow::Error::msg(what)))
 }
 
-fn rules(config: &Config) -> Rules {
-    Rules {
-        defaults: defaults(config),
-        reap_after: config.leases.reap_after,
-        apex_octets: config.dns.zone.wire().len(),
-    }
-}
-
-fn defaults(config: &Config) -> Defaults {
-    Defaults {
-        ttl: config.leases.ttl,
-        check: config.health.check_defaults(),
-        checks: config.health.default_checks.clone(),
-    }
-}
-
-/// The signals that end the server.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn catch() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
+/// What of the server takes in other settings while it runs.
+fn parts(current: &Current, engine: Engine, level: LevelSwitch) -> Parts {
+    let Current { config, zones, addresses, cookie_secret } = current;
+    let catalog = settings::catalog(config, zones, addresses);
+    let settings = dns::Settings::new(&config.dns, *cookie_secret);
+    let responder = Responder::new(catalog, Arc::clone(engine.index()), settings);
+    Parts {
+        responder: Arc::new(responder),
+        defaults: Setting::new(settings::defaults(config)),
+        allow: Setting::new(config.health.allow.clone()),
+        level,
+        engine,
     }
 }

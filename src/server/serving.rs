@@ -7,13 +7,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::defaults;
 use super::listeners::Listeners;
-use super::zones::StaticZones;
-use crate::answer::{Catalog, LiveZone};
+use super::reload::{Current, Parts};
 use crate::config::{Config, StoreKind};
-use crate::dns::{self, Responder};
-use crate::engine::Engine;
+use crate::dns;
 use crate::http::{self, About, Api, Readiness};
 
 /// The longest that open connections may take to end.
@@ -48,33 +45,21 @@ pub struct Serving {
 impl Serving {
     /// Starts everything on the sockets of `listeners`.
     pub fn start(
-        config: &Config,
-        zones: StaticZones,
+        current: &Current,
+        parts: &Parts,
         listeners: Listeners,
-        engine: &Engine,
         readiness: &Readiness,
     ) -> anyhow::Result<Self> {
+        let Parts { engine, responder, .. } = parts;
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let api = Api {
             engine: engine.clone(),
-            defaults: Arc::new(defaults(config)),
-            about: Arc::new(about(config, &listeners)),
+            defaults: parts.defaults.clone(),
+            about: Arc::new(about(&current.config, &listeners)),
             readiness: readiness.clone(),
             bodies: http::Room::default(),
+            stopping: stop.clone(),
         };
-        let live = LiveZone {
-            apex: config.dns.zone.clone(),
-            record_ttl: config.dns.record_ttl,
-            negative_ttl: config.dns.negative_ttl,
-            srv_weight_scale: config.dns.srv_weight_scale,
-            addresses: listeners.own_addresses(),
-        };
-        let catalog = Catalog::new(live, zones.additions.as_deref(), zones.zones);
-        let responder = Arc::new(Responder::new(
-            catalog,
-            Arc::clone(engine.index()),
-            dns::Settings::new(&config.dns, rand::random()),
-        ));
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut udp = Vec::new();
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("dns-tcp").enable_all().build()?;
         let dns_runtime = Apart(Some(runtime));
@@ -84,7 +69,7 @@ impl Serving {
             let _entered = handle.enter();
             let listener = tokio::net::TcpListener::from_std(sockets.tcp)?;
             tasks.spawn_on(
-                dns::tcp::serve(listener, Arc::clone(&responder), engine.clock().clone(), stop.clone()),
+                dns::tcp::serve(listener, Arc::clone(responder), engine.clock().clone(), stop.clone()),
                 &handle,
             );
         }
@@ -94,17 +79,18 @@ impl Serving {
             tasks.spawn(http::serve(listener, router.clone(), stop.clone()));
         }
         tasks.close();
-        Ok(Self { stop, tasks, workers: dns::udp::Workers::start(udp, &responder, engine.clock())?, dns_runtime })
+        let workers = dns::udp::Workers::start(udp, responder, engine.clock())?;
+        Ok(Self { stop, tasks, workers, dns_runtime })
     }
 
-    /// Takes no more connections, and gives open ones a while to end.
+    /// Takes no more connections, and gives open ones a while to end. Datagrams, which cost nobody a wait, are answered
+    /// until then.
     pub async fn stop(self) {
         self.stop.cancel();
-        let workers = tokio::task::spawn_blocking(|| self.workers.stop());
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
             tracing::warn!("connections that did not end in time were cut");
         }
-        workers.await.ok();
+        tokio::task::spawn_blocking(|| self.workers.stop()).await.ok();
         drop(self.dns_runtime);
     }
 }

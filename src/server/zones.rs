@@ -1,5 +1,6 @@
 //! Reading the static zones of a directory.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,12 +10,28 @@ use crate::wire::{Name, NameError};
 use crate::zone::master::{self, Kind, Source};
 use crate::zone::{Zone, ZoneError, Zones};
 
-/// Every zone of a directory.
-#[derive(Debug, Default)]
-pub struct StaticZones {
-    /// Records that join the live zone.
-    pub additions: Option<Arc<Zone>>,
-    pub zones: Zones,
+/// Every zone of a directory, the additions to the live one among them, in canonical order.
+#[derive(Debug, Default, Clone)]
+pub struct StaticZones(BTreeMap<Name, Arc<Zone>>);
+
+impl StaticZones {
+    /// The records that join the live zone.
+    pub fn additions(&self, live: &Name) -> Option<&Zone> {
+        self.0.get(live).map(Arc::as_ref)
+    }
+
+    /// The zones that are served by themselves.
+    pub fn beside(&self, live: &Name) -> Zones {
+        Zones::new(self.iter().filter(|zone| zone.apex() != live).cloned()).unwrap_or_default()
+    }
+
+    pub fn find(&self, apex: &Name) -> Option<&Arc<Zone>> {
+        self.0.get(apex)
+    }
+
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Zone>> {
+        self.0.values()
+    }
 }
 
 /// Why a zone file cannot be served.
@@ -30,38 +47,79 @@ pub enum ZonesError {
     Twice { path: PathBuf },
 }
 
-/// Reads every `*.zone` in `directory`, in the order of their names. A directory that is not there holds none. The file
-/// whose apex is `live` joins the live zone.
+/// Reads every `*.zone` in `directory`. A directory that is not there holds none. The file whose apex is `live` joins the
+/// live zone.
 ///
 /// # Errors
 /// Everything that is wrong in any file.
 pub fn load(directory: &Path, live: &Name) -> Result<StaticZones, Vec<ZonesError>> {
-    let unreadable = |source| vec![ZonesError::Unreadable { path: directory.to_owned(), source }];
+    let Reading { zones, faults, .. } = read_directory(directory, live).map_err(|error| vec![error])?;
+    if faults.is_empty() { Ok(zones) } else { Err(faults) }
+}
+
+/// Reads the directory again while `old` is served. A zone whose file is wrong stays as it was, and all do when the
+/// directory cannot be read; the faults say why.
+pub fn reload(directory: &Path, live: &Name, old: &StaticZones) -> (StaticZones, Vec<ZonesError>) {
+    match read_directory(directory, live) {
+        Ok(Reading { mut zones, refused, faults }) => {
+            let kept = refused.into_iter().filter_map(|apex| old.find(&apex).map(|zone| (apex, Arc::clone(zone))));
+            zones.0.extend(kept);
+            (zones, faults)
+        }
+        Err(error) => (old.clone(), vec![error]),
+    }
+}
+
+/// What is in the files of a directory.
+#[derive(Default)]
+struct Reading {
+    /// The zones whose files are right.
+    zones: StaticZones,
+    /// The names of those whose files are not.
+    refused: Vec<Name>,
+    faults: Vec<ZonesError>,
+}
+
+fn read_directory(directory: &Path, live: &Name) -> Result<Reading, ZonesError> {
+    let unreadable = |source| ZonesError::Unreadable { path: directory.to_owned(), source };
     let files = match zone_files(directory) {
         Ok(files) => files,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(StaticZones::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Reading::default()),
         Err(error) => return Err(unreadable(error)),
     };
     let mut source = Contained { root: fs::canonicalize(directory).map_err(unreadable)? };
-    let (mut own, mut additions, mut errors) = (Vec::new(), None, Vec::new());
+    let (mut reading, mut seen) = (Reading::default(), BTreeSet::new());
     for path in files {
-        match read(&mut source, &path, live) {
-            Ok(zone) if zone.apex() == live => {
-                if additions.replace(Arc::new(zone)).is_some() {
-                    errors.push(ZonesError::Twice { path });
-                }
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let apex = match Name::parse(stem) {
+            Ok(apex) => apex,
+            Err(reason) => {
+                reading.faults.push(ZonesError::FileName { path, reason });
+                continue;
             }
-            Ok(zone) if own.iter().any(|other: &Arc<Zone>| other.apex() == zone.apex()) => {
-                errors.push(ZonesError::Twice { path });
-            }
-            Ok(zone) => own.push(Arc::new(zone)),
-            Err(more) => errors.extend(more),
-        }
+        };
+        let kind = if apex == *live { Kind::Live } else { Kind::Own };
+        let parsed = master::parse(&mut source, &path, &apex, kind);
+        reading.take(parsed, seen.insert(apex.clone()), apex, path);
     }
-    match Zones::new(own) {
-        Ok(zones) if errors.is_empty() => Ok(StaticZones { additions, zones }),
-        // Zones of one name have been found above.
-        _ => Err(errors),
+    Ok(reading)
+}
+
+impl Reading {
+    fn take(&mut self, parsed: Result<Zone, Vec<ZoneError>>, first: bool, apex: Name, path: PathBuf) {
+        match parsed {
+            Ok(zone) if first => drop(self.zones.0.insert(apex, Arc::new(zone))),
+            Ok(_) => {
+                self.zones.0.remove(&apex);
+                self.refused.push(apex);
+                self.faults.push(ZonesError::Twice { path });
+            }
+            Err(faults) => {
+                self.zones.0.remove(&apex);
+                self.refused.push(apex);
+                self.faults.extend(faults.into_iter().map(ZonesError::from));
+            }
+        }
     }
 }
 
@@ -72,13 +130,6 @@ fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
         entries.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "zone")).collect();
     files.sort();
     Ok(files)
-}
-
-fn read(source: &mut Contained, path: &Path, live: &Name) -> Result<Zone, Vec<ZonesError>> {
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let origin = Name::parse(stem).map_err(|reason| vec![ZonesError::FileName { path: path.to_owned(), reason }])?;
-    let kind = if origin == *live { Kind::Live } else { Kind::Own };
-    master::parse(source, path, &origin, kind).map_err(|errors| errors.into_iter().map(ZonesError::from).collect())
 }
 
 /// Reads files below one directory and no others, wherever links and `..` may lead.
@@ -104,12 +155,16 @@ mod tests {
 
     const OWN: &str = "$TTL 60\n@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n";
 
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
     fn zones(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<StaticZones, Vec<String>>) {
         let directory = tempfile::tempdir().unwrap();
         for (name, text) in files {
             fs::write(directory.path().join(name), text).unwrap();
         }
-        let loaded = load(directory.path(), &Name::parse("svc.local").unwrap());
+        let loaded = load(directory.path(), &name("svc.local"));
         let loaded = loaded.map_err(|errors| errors.iter().map(ToString::to_string).collect());
         (directory, loaded)
     }
@@ -119,9 +174,11 @@ mod tests {
         let files = [("a.example.zone", OWN), ("svc.local.zone", "www 60 A 192.0.2.2\n"), ("notes.txt", "nothing")];
         let (_directory, loaded) = zones(&files);
         let loaded = loaded.unwrap();
-        assert!(loaded.zones.find(&Name::parse("x.a.example").unwrap()).is_some());
-        let www = Name::parse("www.svc.local").unwrap();
-        assert!(loaded.additions.unwrap().node(&www).unwrap().rrset(RecordType::A).is_some());
+        let live = name("svc.local");
+        assert!(loaded.beside(&live).find(&name("x.a.example")).is_some());
+        assert!(loaded.beside(&live).find(&live).is_none());
+        let additions = loaded.additions(&live).unwrap();
+        assert!(additions.node(&name("www.svc.local")).unwrap().rrset(RecordType::A).is_some());
     }
 
     #[test]
@@ -143,12 +200,42 @@ mod tests {
         assert!(loaded.unwrap_err()[0].contains("lies outside"));
         let (_directory, loaded) =
             zones(&[("a.example.zone", &format!("{OWN}$INCLUDE more\n")), ("more", "y A 192.0.2.9\n")]);
-        assert!(loaded.unwrap().zones.find(&Name::parse("y.a.example").unwrap()).is_some());
+        assert!(loaded.unwrap().find(&name("a.example")).unwrap().node(&name("y.a.example")).is_some());
     }
 
     #[test]
     fn a_directory_that_is_not_there_holds_nothing() {
-        let loaded = load(Path::new("/nonexistent/zones"), &Name::parse("svc.local").unwrap()).unwrap();
-        assert!(loaded.additions.is_none() && loaded.zones.iter().next().is_none());
+        let loaded = load(Path::new("/nonexistent/zones"), &name("svc.local")).unwrap();
+        assert_eq!(loaded.iter().len(), 0);
+    }
+
+    #[test]
+    fn a_wrong_file_keeps_its_own_zone_and_no_other() {
+        let old = OWN;
+        let new = old.replace("hostmaster 1", "hostmaster 2");
+        let (directory, loaded) = zones(&[("a.example.zone", old), ("b.example.zone", old), ("c.example.zone", old)]);
+        let (loaded, live) = (loaded.unwrap(), name("svc.local"));
+        let write = |file: &str, text: &str| fs::write(directory.path().join(file), text).unwrap();
+        write("a.example.zone", &new);
+        write("b.example.zone", &format!("{new}nonsense\n"));
+        write("B.EXAMPLE.zone", &new);
+        write("c.example.zone", &new);
+        write("C.EXAMPLE.zone", &new);
+        write("d.example.zone", "nonsense\n");
+        let serials = |zones: &StaticZones| zones.iter().map(|zone| zone.serial().unwrap()).collect::<Vec<_>>();
+        let (reloaded, faults) = reload(directory.path(), &live, &loaded);
+        assert_eq!(serials(&reloaded), [2, 1, 1], "a is new, b and c stay, d never was");
+        assert_eq!(faults.len(), 3, "{faults:?}");
+        for file in ["b.example.zone", "B.EXAMPLE.zone", "C.EXAMPLE.zone"] {
+            fs::remove_file(directory.path().join(file)).unwrap();
+        }
+        assert_eq!(serials(&reload(directory.path(), &live, &reloaded).0), [2, 2], "b went with its file");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_read_keeps_all() {
+        let (directory, loaded) = zones(&[("a.example.zone", OWN)]);
+        let (reloaded, faults) = reload(&directory.path().join("a.example.zone"), &name("svc.local"), &loaded.unwrap());
+        assert_eq!((reloaded.iter().len(), faults.len()), (1, 1));
     }
 }

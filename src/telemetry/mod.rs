@@ -2,22 +2,27 @@
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{fmt, registry};
+use tracing_subscriber::{fmt, registry, reload};
 
 use crate::config::{Log, LogFormat, LogLevel};
 
-/// Begins logging as configured. A second call in one process changes nothing.
-pub fn start(log: &Log) {
-    let level = match log.level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
-    // Libraries get a word in only when something is broken: what strangers send must not fill the log.
-    let wanted = Targets::new().with_target("srvd", level).with_default(LevelFilter::ERROR);
+/// Changes how much a running log says.
+#[derive(Debug, Clone)]
+pub struct LevelSwitch(reload::Handle<Targets, Registry>);
+
+impl LevelSwitch {
+    /// From now on, writes lines of `level` and those more important.
+    pub fn set(&self, level: LogLevel) {
+        // It fails only where there is no log.
+        self.0.reload(wanted(level)).ok();
+    }
+}
+
+/// Begins logging as configured. A second call in one process changes nothing, and its switch neither.
+pub fn start(log: &Log) -> LevelSwitch {
+    let (wanted, handle) = reload::Layer::new(wanted(log.level));
     // Text for people has colours on a terminal only.
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colours);
@@ -25,4 +30,17 @@ pub fn start(log: &Log) {
         LogFormat::Text => registry().with(lines.with_filter(wanted)).try_init().ok(),
         LogFormat::Json => registry().with(lines.json().flatten_event(true).with_filter(wanted)).try_init().ok(),
     };
+    LevelSwitch(handle)
+}
+
+fn wanted(level: LogLevel) -> Targets {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    // Libraries get a word in only when something is broken: what strangers send must not fill the log.
+    Targets::new().with_target("srvd", level).with_default(LevelFilter::ERROR)
 }

@@ -150,6 +150,12 @@ impl Soa {
         rdata.into()
     }
 
+    /// The SERIAL field of SOA RDATA (RFC 1982).
+    pub fn serial_of(rdata: &[u8]) -> Option<u32> {
+        let (serial, _) = rdata.get(rdata.len().checked_sub(20)?..)?.split_first_chunk()?;
+        Some(u32::from_be_bytes(*serial))
+    }
+
     /// The MINIMUM field of SOA RDATA: the cap on the TTL of negative answers (RFC 2308 §4).
     pub fn minimum_of(rdata: &[u8]) -> Option<u32> {
         let tail = rdata.get(rdata.len().checked_sub(4)?..)?;

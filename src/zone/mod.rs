@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
+use crate::wire::record::Soa;
 use crate::wire::{Name, RecordType, RrSet};
 
 mod assemble;
@@ -86,6 +87,11 @@ impl Zone {
     /// The SOA RRset; only an addition to the live zone can be without.
     pub fn soa(&self) -> Option<&RrSet> {
         self.node(&self.apex)?.rrset(RecordType::SOA)
+    }
+
+    /// The serial of the zone, if it has an SOA.
+    pub fn serial(&self) -> Option<u32> {
+        Soa::serial_of(self.soa()?.rdata.first()?)
     }
 
     /// The NS RRset of the apex; only an addition to the live zone can be without.

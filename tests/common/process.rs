@@ -59,6 +59,11 @@ impl Process {
         self.log.lock().expect("the reader does not panic").clone()
     }
 
+    /// Its id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends the signal `name` (`TERM`, `INT`, `HUP`) to this process alone.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();

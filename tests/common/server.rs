@@ -71,8 +71,15 @@ impl Setup {
 
     /// Writes the master file `name` into the zones directory.
     pub fn zone(self, name: &str, text: &str) -> Self {
-        fs::write(self.directory.path().join("zones").join(name), text).expect("a zone file can be written");
+        // As every careful editor does: a server that reads meanwhile sees the old file or the new one.
+        let (written, place) = (self.zones().join("written"), self.zones().join(name));
+        fs::write(&written, text).and_then(|()| fs::rename(written, place)).expect("a zone file can be written");
         self
+    }
+
+    /// Where the master files are.
+    pub fn zones(&self) -> PathBuf {
+        self.directory.path().join("zones")
     }
 
     /// Writes `config.toml` where the server looks for it.

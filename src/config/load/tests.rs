@@ -51,10 +51,26 @@ fn the_shipped_file_states_the_bounds() {
             let expected = row.slot.expected();
             let stated = !expected.contains(" to ") || comment.contains(&expected);
             assert!(stated && !comment.is_empty(), "{}: {expected} is not in{comment}", row.key);
-            assert_eq!(comment.contains("Not acted on"), !row.acts, "{}", row.key);
+            assert_eq!(comment.contains("Not acted on"), row.effect == Effect::Never, "{}", row.key);
             comment.clear();
         }
     }
+}
+
+#[test]
+fn the_shipped_file_says_which_keys_need_a_restart() {
+    let at_start = |row: &&Row| row.effect == Effect::AtStart;
+    let mut keys: Vec<String> = Vec::new();
+    for section in SECTIONS {
+        let rows: Vec<&Row> = ROWS.iter().filter(|row| row.key.starts_with(&format!("{section}."))).collect();
+        match rows.iter().copied().filter(at_start).collect::<Vec<_>>() {
+            all if all.len() == rows.len() => keys.push(format!("all of [{section}]")),
+            some => keys.extend(some.iter().map(|row| row.key.to_owned())),
+        }
+    }
+    let head: Vec<&str> = SHIPPED.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).collect();
+    let sentence = format!("These act at a start alone: {}.", keys.join(", "));
+    assert!(head.join(" ").contains(&sentence), "the head of config.toml does not say: {sentence}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 pub use finding::{Fault, Finding, Hindrance, Outcome, Pass};
 pub use target::Refusal;
 
+use crate::config::Setting;
 use crate::model::{Address, CheckKind, CheckSpec, HostName, Registration, Span};
 use target::{Resolver, refusal};
 
@@ -28,13 +29,13 @@ const STALL: Duration = Duration::from_secs(1);
 /// Carries out checks.
 #[derive(Debug)]
 pub struct Prober {
-    allow: Vec<IpNet>,
+    allow: Setting<Vec<IpNet>>,
     resolver: Resolver,
 }
 
 impl Prober {
     /// Checks may go to the prefixes in `allow` although they are link-local or hold a metadata service.
-    pub fn new(allow: Vec<IpNet>) -> Self {
+    pub fn new(allow: Setting<Vec<IpNet>>) -> Self {
         Self { allow, resolver: Resolver::default() }
     }
 
@@ -92,7 +93,7 @@ impl Prober {
     }
 
     async fn attempt(&self, address: SocketAddr, authority: &str, kind: &CheckKind, limit: Limit) -> Outcome {
-        if let Some(refusal) = refusal(address.ip(), &self.allow) {
+        if let Some(refusal) = refusal(address.ip(), &self.allow.get()) {
             return Fault::Forbidden(refusal).into();
         }
         let asked = limit.hold(async {

@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::*;
+use crate::config::Setting;
 use crate::model::{CheckDefaults, Defaults};
 
 /// A failed test ends after this long instead of hanging.
@@ -76,7 +77,7 @@ fn registration(body: &Value) -> Registration {
 /// The finding of the first check of a registration.
 async fn find(body: &Value) -> Finding {
     let registration = registration(body);
-    let prober = Prober::new(Vec::new());
+    let prober = Prober::new(Setting::default());
     timeout(GUARD, prober.probe(&registration, &registration.checks[0])).await.expect("a probe ends by itself")
 }
 
