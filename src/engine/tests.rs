@@ -88,8 +88,11 @@ impl Bench {
     }
 
     /// The kinds of the next events.
-    async fn next(events: &mut broadcast::Receiver<Arc<Event>>) -> Arc<Event> {
-        events.recv().await.unwrap()
+    async fn next(events: &mut Subscription) -> Arc<Published> {
+        match events.next().await {
+            Told::Change(change) => change,
+            Told::Reset => panic!("nobody is that slow"),
+        }
     }
 }
 
