@@ -23,6 +23,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post, put};
+use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 pub use body::Room;
@@ -43,6 +44,8 @@ pub struct Api {
     pub about: Arc<About>,
     pub readiness: Readiness,
     pub bodies: Room,
+    /// Cancelled when the server stops: calls that wait for something end then, with what there is to say.
+    pub stopping: CancellationToken,
 }
 
 /// Whether the server should be sent traffic.

@@ -54,12 +54,14 @@ impl Serving {
         engine: &Engine,
         readiness: &Readiness,
     ) -> anyhow::Result<Self> {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let api = Api {
             engine: engine.clone(),
             defaults: Arc::new(defaults(config)),
             about: Arc::new(about(config, &listeners)),
             readiness: readiness.clone(),
             bodies: http::Room::default(),
+            stopping: stop.clone(),
         };
         let live = LiveZone {
             apex: config.dns.zone.clone(),
@@ -70,7 +72,6 @@ impl Serving {
         };
         let catalog = Catalog::new(live, zones.additions.as_deref(), zones.zones);
         let responder = Arc::new(Responder::new(catalog, Arc::clone(engine.index()), config.dns.udp_payload));
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut udp = Vec::new();
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("dns-tcp").enable_all().build()?;
         let dns_runtime = Apart(Some(runtime));
