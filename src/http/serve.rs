@@ -16,8 +16,9 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// Connections at one time on one listener; further ones wait in its backlog.
-const CONNECTIONS: usize = 4096;
+/// Connections at one time on one listener; further ones wait in its backlog. Three of four may watch or wait, more than
+/// 10,000. An idle one takes some 20 kB; what one can be made to hold is bounded by [`HEAD_OCTETS`].
+const CONNECTIONS: usize = 16_384;
 /// From the start of a connection, or the end of a reply, to the end of the next request's head.
 const HEAD: Duration = Duration::from_secs(60);
 /// From one part of a reply that a peer took in to the next.
@@ -32,7 +33,7 @@ const HEAD_OCTETS: usize = 64 * 1024;
 pub struct Peer(pub SocketAddr);
 
 /// How many connections there may be: never so many that no descriptor is left for anything else.
-fn connections() -> usize {
+pub fn connections() -> usize {
     let descriptors = rlimit::Resource::NOFILE.get_soft().unwrap_or(1024);
     usize::try_from(descriptors.saturating_sub(RESERVED) / 2).unwrap_or(CONNECTIONS).clamp(64, CONNECTIONS)
 }

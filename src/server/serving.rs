@@ -15,6 +15,7 @@ use crate::config::{Config, StoreKind};
 use crate::dns::{self, Responder};
 use crate::engine::Engine;
 use crate::http::{self, About, Api, Readiness};
+use crate::select::{LoadFactors, Rotations};
 
 /// The longest that open connections may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -61,6 +62,8 @@ impl Serving {
             about: Arc::new(about(config, &listeners)),
             readiness: readiness.clone(),
             bodies: http::Room::default(),
+            balance: Arc::new(balance(config)),
+            watchers: http::Watchers::default(),
             stopping: stop.clone(),
         };
         let live = LiveZone {
@@ -101,6 +104,13 @@ impl Serving {
         workers.await.ok();
         drop(self.dns_runtime);
     }
+}
+
+fn balance(config: &Config) -> http::Balance {
+    let load = &config.load;
+    let factors =
+        LoadFactors { cpu: load.cpu, memory: load.memory, latency: load.latency, latency_ms: load.latency_ms };
+    http::Balance { factors, rotations: Rotations::default() }
 }
 
 fn about(config: &Config, listeners: &Listeners) -> About {

@@ -7,6 +7,7 @@
 
 pub mod backend;
 pub mod dig;
+pub mod events;
 pub mod http;
 pub mod message;
 pub mod population;
