@@ -34,7 +34,7 @@ use tower_http::compression::CompressionLayer;
 
 pub use body::Room;
 pub use pick::Balance;
-pub use serve::{Peer, serve};
+pub use serve::{Peer, connections, serve};
 pub use status::About;
 pub use watchers::Watchers;
 

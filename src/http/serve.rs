@@ -16,8 +16,8 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// Connections at one time on one listener; further ones wait in its backlog. Three of four may watch or wait, more than
-/// 10,000. An idle one takes some 20 kB; what one can be made to hold is bounded by [`HEAD_OCTETS`].
+/// Connections at one time on all listeners; further ones wait in the backlog. Three of four may watch or wait, more than
+/// 10,000. What each can be made to hold is bounded by [`HEAD_OCTETS`].
 const CONNECTIONS: usize = 16_384;
 /// From the start of a connection, or the end of a reply, to the end of the next request's head.
 const HEAD: Duration = Duration::from_secs(60);
@@ -32,15 +32,17 @@ const HEAD_OCTETS: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// How many connections there may be: never so many that no descriptor is left for anything else.
-pub fn connections() -> usize {
+/// How many connections there may be on one of so many listeners: never so many that no descriptor is left for anything
+/// else.
+pub fn connections(listeners: usize) -> usize {
     let descriptors = rlimit::Resource::NOFILE.get_soft().unwrap_or(1024);
-    usize::try_from(descriptors.saturating_sub(RESERVED) / 2).unwrap_or(CONNECTIONS).clamp(64, CONNECTIONS)
+    let granted = usize::try_from(descriptors.saturating_sub(RESERVED) / 4 * 3).unwrap_or(CONNECTIONS);
+    (granted.min(CONNECTIONS) / listeners.max(1)).max(64)
 }
 
-/// Serves `router` until `stop`; then open connections end after the request that they are at.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(connections()));
+/// Serves `router` on at most so many `connections` until `stop`; then open ones end after the request that they are at.
+pub async fn serve(listener: TcpListener, router: Router, connections: usize, stop: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };

@@ -6,25 +6,18 @@ use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Problem;
-use super::serve;
 
-/// The places of those who watch or wait; cheap to clone. There are fewer than connections, so that however many watch,
-/// heartbeats still come in.
+/// The places of those who watch or wait; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Watchers {
     free: Arc<Semaphore>,
     places: usize,
 }
 
-impl Default for Watchers {
-    fn default() -> Self {
-        Self::up_to(serve::connections() / 4 * 3)
-    }
-}
-
 impl Watchers {
-    /// Room for so many.
-    pub fn up_to(places: usize) -> Self {
+    /// Room for three of four connections, so that however many watch, heartbeats still come in.
+    pub fn among(connections: usize) -> Self {
+        let places = connections / 4 * 3;
         Self { free: Arc::new(Semaphore::new(places)), places }
     }
 
@@ -41,5 +34,19 @@ impl Watchers {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.places - self.free.available_permits()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_given_back() {
+        let watchers = Watchers::among(8);
+        let held: Vec<_> = (0..6).map(|_| watchers.enter().unwrap()).collect();
+        assert_eq!((watchers.count(), watchers.enter().is_err()), (6, true));
+        drop(held);
+        assert_eq!((watchers.count(), watchers.enter().is_ok()), (0, true));
     }
 }

@@ -56,6 +56,7 @@ impl Serving {
         readiness: &Readiness,
     ) -> anyhow::Result<Self> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let connections = http::connections(listeners.http.len());
         let api = Api {
             engine: engine.clone(),
             defaults: Arc::new(defaults(config)),
@@ -63,7 +64,7 @@ impl Serving {
             readiness: readiness.clone(),
             bodies: http::Room::default(),
             balance: Arc::new(balance(config)),
-            watchers: http::Watchers::default(),
+            watchers: http::Watchers::among(connections),
             stopping: stop.clone(),
         };
         let live = LiveZone {
@@ -88,7 +89,7 @@ impl Serving {
         let router = http::router(api);
         for listener in listeners.http {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            tasks.spawn(http::serve(listener, router.clone(), stop.clone()));
+            tasks.spawn(http::serve(listener, router.clone(), connections, stop.clone()));
         }
         tasks.close();
         Ok(Self { stop, tasks, workers: dns::udp::Workers::start(udp, &responder)?, dns_runtime })
