@@ -3,12 +3,12 @@
 //! The modules are layers; each may use its own layer and those below it, which a test sees to.
 //!
 //! ```text
-//! 5  cli  server                     what knows everything
-//! 4  dns  http  health  store        what speaks to the outside, each to its own
-//! 3  engine                          the order of changes, and where they become true
+//! 5  cli  server                           what knows everything
+//! 4  dns  http  health  store              what speaks to the outside, each to its own
+//! 3  engine                                the order of changes, and where they become true
 //! 2  config  telemetry
-//! 1  registry  answer  zone  wire    pure: no I/O, no clock, no randomness of their own
-//! 0  model                           values
+//! 1  registry  answer  select  zone  wire  pure: no I/O, no clock, no randomness of their own
+//! 0  model                                 values
 //! ```
 
 pub mod answer;
@@ -20,6 +20,7 @@ pub mod health;
 pub mod http;
 pub mod model;
 pub mod registry;
+pub mod select;
 pub mod server;
 pub mod store;
 pub mod telemetry;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Modules by layer, from the values up; a file may use its own layer and those below it, but in layer 4 no neighbour.
 const LAYERS: &[&[&str]] = &[
     &["model"],
-    &["registry", "answer", "zone", "wire"],
+    &["registry", "answer", "select", "zone", "wire"],
     &["config", "telemetry"],
     &["engine"],
     &["dns", "http", "health", "store"],
@@ -44,7 +44,7 @@ const IMPURE: &[&str] = &[
     "rand::",
     "tracing::",
 ];
-const PURE: &[&str] = &["model", "registry", "answer", "zone", "wire"];
+const PURE: &[&str] = &["model", "registry", "answer", "select", "zone", "wire"];
 
 fn sources() -> Vec<(PathBuf, String)> {
     fn walk(directory: &Path, found: &mut Vec<(PathBuf, String)>) {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::client::{Call, Client, Reply};
 use super::connection::{Connection, Output};
 use super::exit::{Exit, Failure};
+use super::follow;
 use super::problem::Problem;
 use super::table::Screen;
 
@@ -21,6 +22,11 @@ pub(super) trait Ask {
 
     /// The call to make. An error is one of usage.
     fn call(&self, input: &mut dyn Read) -> anyhow::Result<Call>;
+
+    /// Whether the reply is a stream of events that goes on until the command is interrupted; [`Ask::show`] shows one.
+    fn is_stream(&self) -> bool {
+        false
+    }
 
     /// The reply for people, without the last line feed. `reply` is null when the server had nothing to say.
     fn show(&self, reply: &Value, page: Page) -> String;
@@ -44,10 +50,13 @@ pub(super) struct Streams<'a> {
 
 /// Carries out `ask`, prints its reply or what went wrong, and says how it ended.
 pub(super) fn run(ask: &dyn Ask, streams: &mut Streams<'_>) -> Exit {
-    let done = answer(ask, streams.input, streams.screen)
-        .and_then(|text| print(streams.output, &text).map_err(Failure::Output));
+    let done = match ask.is_stream() {
+        true => follow::run(ask, streams),
+        false => answer(ask, streams.input, streams.screen)
+            .and_then(|text| print(streams.output, &text).map(|_| Exit::Done).map_err(Failure::Output)),
+    };
     match done {
-        Ok(()) => Exit::Done,
+        Ok(exit) => exit,
         Err(failure) => {
             // Nobody is left to be told when standard error is gone, too.
             let _ = writeln!(streams.errors, "srvd: {failure}");
@@ -63,7 +72,7 @@ fn answer(ask: &dyn Ask, input: &mut dyn Read, screen: Screen) -> Result<Vec<u8>
     let reply = Client::new(connection.server.clone()).send(call)?;
     if !reply.status.is_success() {
         let problem = Problem::read(reply.status, &reply.body);
-        return Err(Failure::Refused { subject, problem });
+        return Err(Failure::Refused { subject, status: reply.status, problem });
     }
     match connection.output {
         Output::Json => Ok(reply.body.into()),
@@ -82,13 +91,13 @@ fn json(connection: &Connection, reply: &Reply) -> Result<Value, Failure> {
         .map_err(|_| Failure::NotJson { server: connection.server.to_string(), status: reply.status.as_u16() })
 }
 
-/// Writes `text` and, unless it is empty or has one, a line feed.
-fn print(output: &mut dyn Write, text: &[u8]) -> io::Result<()> {
+/// Writes `text` and, unless it is empty or has one, a line feed. Says whether anybody still reads.
+pub(super) fn print(output: &mut dyn Write, text: &[u8]) -> io::Result<bool> {
     let end: &[u8] = if text.is_empty() || text.ends_with(b"\n") { b"" } else { b"\n" };
     let written = output.write_all(text).and_then(|()| output.write_all(end)).and_then(|()| output.flush());
     match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        other => other.map(|()| true),
     }
 }
 
@@ -112,14 +121,14 @@ mod tests {
     fn output_ends_in_one_line_feed() {
         for (text, printed) in [("", ""), ("a", "a\n"), ("a\n", "a\n")] {
             let mut output = Vec::new();
-            print(&mut output, text.as_bytes()).unwrap();
+            assert!(print(&mut output, text.as_bytes()).unwrap());
             assert_eq!(output, printed.as_bytes());
         }
     }
 
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
-        assert!(print(&mut Broken(io::ErrorKind::BrokenPipe), b"a").is_ok());
+        assert!(matches!(print(&mut Broken(io::ErrorKind::BrokenPipe), b"a"), Ok(false)));
         assert!(print(&mut Broken(io::ErrorKind::StorageFull), b"a").is_err());
     }
 }

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::header::{self, HeaderMap};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::uri::InvalidUri;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
@@ -94,11 +95,25 @@ impl Client {
         let reply = runtime.block_on(async {
             tokio::time::timeout(self.total_limit, self.exchange(request))
                 .await
-                .unwrap_or_else(|_| Err(ClientError::TimedOut { server: self.server.clone(), limit: self.total_limit }))
+                .unwrap_or_else(|_| Err(self.timed_out()))
         });
         // A name lookup that hangs cannot be cancelled; it must not hold up the exit.
         runtime.shutdown_background();
         reply
+    }
+
+    /// Makes the call and waits for the head of the reply; the body may then take for ever. `last_id` is the last event
+    /// that was read of the same stream.
+    pub(super) async fn open(&self, call: Call, last_id: Option<&str>) -> Result<Response<Incoming>, ClientError> {
+        let mut request = self.request(call)?;
+        if let Some(id) = last_id.and_then(|id| HeaderValue::from_str(id).ok()) {
+            request.headers_mut().insert("last-event-id", id);
+        }
+        tokio::time::timeout(self.total_limit, self.response(request)).await.unwrap_or_else(|_| Err(self.timed_out()))
+    }
+
+    fn timed_out(&self) -> ClientError {
+        ClientError::TimedOut { server: self.server.clone(), limit: self.total_limit }
     }
 
     fn request(&self, call: Call) -> Result<Request<Full<Bytes>>, ClientError> {
@@ -106,34 +121,42 @@ impl Client {
         *request.method_mut() = call.method;
         *request.uri_mut() = format!("{}{}", self.server, call.target).parse().map_err(ClientError::Target)?;
         let headers = request.headers_mut();
-        headers.insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
-        headers.insert(header::USER_AGENT, header::HeaderValue::from_static(USER_AGENT));
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         if call.if_absent {
-            headers.insert(header::IF_NONE_MATCH, header::HeaderValue::from_static("*"));
+            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static("*"));
         }
         if let Some(body) = call.body {
-            headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *request.body_mut() = Full::from(Value::Object(body).to_string());
         }
         Ok(request)
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, ClientError> {
+        let (head, body) = self.response(request).await?.into_parts();
+        Ok(Reply { status: head.status, date: date(&head.headers), body: self.whole(body).await? })
+    }
+
+    async fn response(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_LIMIT));
         let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
-        let response = client.request(request).await.map_err(|error| match error.is_connect() {
+        client.request(request).await.map_err(|error| match error.is_connect() {
             true => ClientError::Unreachable { server: self.server.clone(), source: error.into() },
             false => self.broken(error.into()),
-        })?;
-        let (head, body) = response.into_parts();
+        })
+    }
+
+    /// The whole of a body that ends.
+    pub(super) async fn whole(&self, body: Incoming) -> Result<Bytes, ClientError> {
         let body = Limited::new(body, self.max_reply).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
                 return ClientError::TooLarge { server: self.server.clone(), limit: self.max_reply };
             }
             self.broken(error)
         })?;
-        Ok(Reply { status: head.status, date: date(&head.headers), body: body.to_bytes() })
+        Ok(body.to_bytes())
     }
 
     fn broken(&self, source: Box<dyn Error + Send + Sync>) -> ClientError {

@@ -6,6 +6,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use hyper::StatusCode;
+
 use super::client::ClientError;
 use super::problem::Problem;
 
@@ -36,7 +38,7 @@ pub(super) enum Failure {
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error("{}", .problem.about(.subject))]
-    Refused { subject: String, problem: Problem },
+    Refused { subject: String, status: StatusCode, problem: Problem },
     #[error("{server} answered {status}, but not in JSON; is it a srvd server?")]
     NotJson { server: String, status: u16 },
     #[error("standard output: {0}")]

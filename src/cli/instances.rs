@@ -3,18 +3,16 @@
 use std::io::Read;
 
 use clap::Args;
-use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
+use clap::builder::NonEmptyStringValueParser;
 use hyper::Method;
 use serde_json::Value;
 
 use super::ask::{Ask, Page};
 use super::client::Call;
 use super::connection::Connection;
+use super::filters::Filters;
+use super::show;
 use super::target::Target;
-use super::{pair, show};
-
-/// What `--status` takes: each status, and the one for no filter.
-const STATUSES: [&str; 7] = ["all", "healthy", "starting", "unhealthy", "lapsed", "draining", "maintenance"];
 
 /// Which instances.
 #[derive(Debug, Args)]
@@ -25,18 +23,8 @@ pub struct InstancesArgs {
     /// Service whose instances to list
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     service: String,
-    /// Only those with that status
-    #[arg(long, value_parser = PossibleValuesParser::new(STATUSES))]
-    status: Option<String>,
-    /// Only those that carry the tag; repeat for all of several
-    #[arg(long)]
-    tag: Vec<String>,
-    /// Only those of that version
-    #[arg(long)]
-    version: Option<String>,
-    /// Only those with that metadata; repeat for all of several
-    #[arg(long, value_name = "KEY=VALUE", value_parser = pair::text)]
-    meta: Vec<(String, String)>,
+    #[command(flatten)]
+    filters: Filters,
 }
 
 impl Ask for InstancesArgs {
@@ -45,11 +33,7 @@ impl Ask for InstancesArgs {
     }
 
     fn call(&self, _: &mut dyn Read) -> anyhow::Result<Call> {
-        let target = Target::v1(&["services", &self.service])
-            .with_each("status", &self.status)
-            .with_each("tag", &self.tag)
-            .with_each("version", &self.version);
-        let target = self.meta.iter().fold(target, |target, (key, value)| target.with(&format!("meta.{key}"), value));
+        let target = self.filters.onto(Target::v1(&["services", &self.service]));
         Ok(Call::new(&self.service, Method::GET, target))
     }
 

@@ -1,7 +1,7 @@
 //! The command line: what `srvd` takes, and the commands that talk to a running server.
 //!
 //! Everything here is read by clap into plain values. `serve` and `check` are only described ([`ConfigArgs`]); whoever
-//! composes the server acts on them. A client command is one HTTP call: it says what to ask and how the answer looks to
+//! composes the server acts on them. A client command is one HTTP call, of which the reply may be a stream: it says what to ask and how the answer looks to
 //! people (the trait `Ask`); the rest, from the connection to the exit code, is common to all of them.
 
 mod ask;
@@ -10,16 +10,22 @@ mod client;
 mod connection;
 mod deregister;
 mod exit;
+mod filters;
+mod follow;
 mod heartbeat;
 mod instances;
 mod pair;
+mod pick;
 mod problem;
 mod register;
 mod registration;
 mod services;
 mod show;
+mod sse;
+mod status;
 mod table;
 mod target;
+mod watch;
 
 #[cfg(test)]
 mod responder;
@@ -36,8 +42,11 @@ pub use deregister::DeregisterArgs;
 pub use exit::Exit;
 pub use heartbeat::HeartbeatArgs;
 pub use instances::InstancesArgs;
+pub use pick::PickArgs;
 pub use register::RegisterArgs;
 pub use services::ServicesArgs;
+pub use status::StatusArgs;
+pub use watch::WatchArgs;
 
 /// An authoritative DNS server that answers from a live service registry.
 #[derive(Debug, Parser)]
@@ -95,6 +104,12 @@ pub enum ClientCommand {
     Services(ServicesArgs),
     /// List the instances of a service
     Instances(InstancesArgs),
+    /// Have the server pick one instance of a service
+    Pick(PickArgs),
+    /// Print every change as it happens
+    Watch(WatchArgs),
+    /// Show how the server is
+    Status(StatusArgs),
 }
 
 impl ClientCommand {
@@ -105,6 +120,9 @@ impl ClientCommand {
             Self::Heartbeat(args) => args,
             Self::Services(args) => args,
             Self::Instances(args) => args,
+            Self::Pick(args) => args,
+            Self::Watch(args) => args,
+            Self::Status(args) => args,
         }
     }
 }

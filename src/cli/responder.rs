@@ -1,4 +1,4 @@
-//! For tests: servers that answer one request with what they are told, or that do not answer.
+//! For tests: servers that answer requests with what they are told, or that do not answer.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::connection::ServerUrl;
 
-/// A server for one request.
+/// A server for one request, or some.
 pub(super) struct Responder {
     address: SocketAddr,
     thread: JoinHandle<String>,
@@ -17,14 +17,22 @@ pub(super) struct Responder {
 impl Responder {
     /// Sends `response` after the first request, then closes the connection.
     pub(super) fn once(response: &str) -> Self {
+        Self::each(&[response])
+    }
+
+    /// Answers as many connections, one request on each.
+    pub(super) fn each(responses: &[&str]) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let response = response.to_owned();
+        let responses: Vec<String> = responses.iter().map(|response| (*response).to_owned()).collect();
         let thread = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let request = read_request(&mut stream);
-            stream.write_all(response.as_bytes()).unwrap();
-            request
+            let mut requests = String::new();
+            for response in responses {
+                let (mut stream, _) = listener.accept().unwrap();
+                requests += &read_request(&mut stream);
+                stream.write_all(response.as_bytes()).unwrap();
+            }
+            requests
         });
         Self { address, thread }
     }
@@ -39,7 +47,7 @@ impl Responder {
         url(self.address)
     }
 
-    /// The request as it came, head and body.
+    /// The request as it came, head and body; several follow each other.
     pub(super) fn request(self) -> String {
         self.thread.join().unwrap()
     }

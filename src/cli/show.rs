@@ -32,6 +32,51 @@ pub(super) fn instance(reply: &Value, page: Page) -> String {
     table::sheet(&sheet_facts(reply, page.now), page.screen)
 }
 
+/// The server of `GET /v1/status`, a line for each fact.
+pub(super) fn status(reply: &Value, page: Page) -> String {
+    let listeners = &reply["listeners"];
+    let uptime = reply["uptime_s"].as_i64().map(|seconds| format!("{:#}", SignedDuration::from_secs(seconds)));
+    let facts = [
+        Fact::new("version", text(&reply["version"])),
+        Fact::new("ready", text(&reply["ready"])),
+        Fact::new("uptime", uptime.unwrap_or_default()),
+        Fact::new("revision", text(&reply["revision"])),
+        Fact::new("zone", text(&reply["zone"])),
+        Fact::new("store", text(&reply["store"]["kind"])),
+        Fact::new("dns", text(&listeners["dns"])),
+        Fact::new("http", text(&listeners["http"])),
+        Fact::new("services", text(&reply["services"])),
+        Fact::new("healthy", share(&reply["instances"])),
+        Fact::new("not healthy", other_counts(&reply["instances"])),
+        Fact::new("watchers", text(&reply["watchers"])),
+    ];
+    table::sheet(&facts, page.screen)
+}
+
+/// A change of `GET /v1/watch` in one line: when, which instance, what, and how it is now.
+pub(super) fn change(data: &Value) -> String {
+    if data["id"].is_null() {
+        return format!("all there is, as of revision {}:", text(&data["revision"]));
+    }
+    let instance = &data["instance"];
+    let [before, now] = [&data["previous_status"], &instance["status"]].map(text);
+    let status = match (before.as_str(), now.as_str()) {
+        (before, now) if before.is_empty() || before == now => now.to_owned(),
+        (before, "") => format!("was {before}"),
+        (before, now) => format!("{before} -> {now}"),
+    };
+    let name = format!("{}/{}", text(&data["service"]), text(&data["id"]));
+    let parts = [
+        text(&data["at"]),
+        name,
+        text(&data["change"]),
+        status,
+        text(&instance["endpoint"]),
+        text(&instance["reason"]),
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
+}
+
 /// `text` with its control characters spelled out, so that nobody's tag moves the cursor.
 pub(super) fn printable(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
@@ -204,6 +249,55 @@ mod tests {
             "metadata  team=shop; max=1000; list=a, true",
         ];
         assert_eq!(instance(&reply, page()), lines.join("\n"));
+    }
+
+    #[test]
+    fn the_server() {
+        let reply = json!({"version": "1.0.0", "ready": true, "uptime_s": 3700, "revision": 9, "zone": "svc.local.",
+            "store": {"kind": "memory"}, "listeners": {"dns": ["127.0.0.1:5300"], "http": ["127.0.0.1:8053", "[::1]:8053"]},
+            "services": 2, "instances": {"total": 3, "healthy": 2, "lapsed": 1}, "watchers": 4});
+        let lines = [
+            "version      1.0.0",
+            "ready        true",
+            "uptime       1h 1m 40s",
+            "revision     9",
+            "zone         svc.local.",
+            "store        memory",
+            "dns          127.0.0.1:5300",
+            "http         127.0.0.1:8053, [::1]:8053",
+            "services     2",
+            "healthy      2/3",
+            "not healthy  1 lapsed",
+            "watchers     4",
+        ];
+        assert_eq!(status(&reply, page()), lines.join("\n"));
+    }
+
+    #[test]
+    fn changes() {
+        let at = "2026-07-01T10:00:00.000Z";
+        let data = |change: &str, before: Value, instance: Value| {
+            json!({"revision": 9, "service": "web", "id": "a", "change": change, "previous_status": before, "at": at,
+                "instance": instance})
+        };
+        let healthy = json!({"status": "healthy", "endpoint": "10.0.0.7:80"});
+        let lapsed = json!({"status": "lapsed", "endpoint": "10.0.0.7:80", "reason": "no\nheartbeat"});
+        for (data, line) in [
+            (json!({"revision": 42}), "all there is, as of revision 42:".to_owned()),
+            (
+                data("registered", json!(null), healthy.clone()),
+                format!("{at}  web/a  registered  healthy  10.0.0.7:80"),
+            ),
+            (data("updated", json!("healthy"), healthy), format!("{at}  web/a  updated  healthy  10.0.0.7:80")),
+            (
+                data("status", json!("healthy"), lapsed),
+                format!(r"{at}  web/a  status  healthy -> lapsed  10.0.0.7:80  no\nheartbeat"),
+            ),
+            (data("reaped", json!("lapsed"), json!(null)), format!("{at}  web/a  reaped  was lapsed")),
+            (json!([]), "all there is, as of revision :".to_owned()),
+        ] {
+            assert_eq!(change(&data), line);
+        }
     }
 
     #[test]

@@ -104,6 +104,10 @@ fn lines_that_are_refused_as_usage() {
         ("srvd heartbeat web a --status lapsed", InvalidValue),
         ("srvd instances web --status well", InvalidValue),
         ("srvd instances web --meta team", ValueValidation),
+        ("srvd pick", MissingRequiredArgument),
+        ("srvd pick web --strategy best", InvalidValue),
+        ("srvd watch web --since now", ValueValidation),
+        ("srvd status web", UnknownArgument),
         ("srvd services --limit x", ValueValidation),
         ("srvd services --output yaml", InvalidValue),
         ("srvd services --server https://localhost:8053", ValueValidation),
@@ -129,6 +133,13 @@ fn what_is_sent() {
         ("services", "GET /v1/services ", ""),
         ("services --tag t --prefix p --limit 5 --after n", "GET /v1/services?tag=t&prefix=p&limit=5&after=n ", ""),
         ("instances web", "GET /v1/services/web ", ""),
+        ("pick web", "GET /v1/services/web/pick ", ""),
+        (
+            "pick web --strategy consistent_hash --key a&b --tag x",
+            "GET /v1/services/web/pick?strategy=consistent_hash&key=a%26b&tag=x ",
+            "",
+        ),
+        ("status", "GET /v1/status ", ""),
         (
             "instances web --status healthy --tag a --tag b --version 1 --meta k=v",
             "GET /v1/services/web?status=healthy&tag=a&tag=b&version=1&meta.k=v ",
@@ -152,6 +163,8 @@ fn what_is_printed() {
         ("register web --id a", instance, "instance  web/a\nstatus    healthy\nport      80\n"),
         ("deregister web a", "", "deregistered web/a\n"),
         ("heartbeat web a", "", "renewed web/a\n"),
+        ("pick web", instance, "instance  web/a\nstatus    healthy\nport      80\n"),
+        ("status", r#"{"revision":7}"#, "revision  7\n"),
         ("services", r#"{"services":[{"service":"web","health":"down"}]}"#, "SERVICE  HEALTH\nweb      down\n"),
         ("instances web", r#"{"instances":[{"id":"a","status":"healthy"}]}"#, "INSTANCE  STATUS\na         healthy\n"),
     ] {
@@ -163,6 +176,60 @@ fn what_is_printed() {
         let json = if reply.is_empty() { String::new() } else { format!("{reply}\n") };
         assert_eq!((outcome.exit, outcome.output), (Exit::Done, json), "{line}");
     }
+}
+
+/// The head of a stream, and what of it comes before the connection ends.
+fn stream(events: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n{events}")
+}
+
+#[test]
+fn a_stream_is_printed_and_goes_on_where_it_broke() {
+    let first =
+        stream("retry: 0\nevent: put\nid: 7\ndata: {\"service\":\"web\",\"id\":\"a\"}\n\n:\n\nid: 8\ndata: cut");
+    let busy = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+    let second = stream("event: reset\nid: 9\ndata: {\"revision\":9}\n\n");
+    let end = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+    let told = "{\"service\":\"web\",\"id\":\"a\"}\n{\"revision\":9}\n";
+    for (form, printed) in [("table", "web/a\nall there is, as of revision 9:\n"), ("json", told)] {
+        let responder = Responder::each(&[&first, busy, &second, end]);
+        let url = responder.url();
+        let outcome = srvd(&url, &["watch", "web", "--since", "5", "--output", form], b"");
+        assert_eq!((outcome.exit, outcome.output.as_str()), (Exit::Refused, printed));
+        let ended = format!("srvd: the connection to {url} ended; opening another\n");
+        let refused = "srvd: web: the server answered 404 Not Found without saying why\n";
+        assert_eq!(outcome.errors, format!("{ended}{ended}{refused}"));
+        let requests = responder.request();
+        let heads: Vec<&str> = requests.split_terminator("\r\n\r\n").collect();
+        assert!(
+            heads.iter().all(|head| head.starts_with("GET /v1/watch?service=web&since=5 HTTP/1.1\r\n")),
+            "{requests}"
+        );
+        let ids: Vec<_> =
+            heads.iter().map(|head| head.lines().find_map(|line| line.strip_prefix("last-event-id: "))).collect();
+        assert_eq!(ids, [None, Some("7"), Some("7"), Some("9")]);
+    }
+}
+
+#[test]
+fn a_stream_that_nobody_reads_any_more_is_left() {
+    struct Gone;
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let responder = Responder::once(&stream("id: 7\ndata: {}\n\n"));
+    let server = responder.url().to_string();
+    let Command::Client(command) = Cli::try_parse_from(["srvd", "watch", "--server", &server]).unwrap().command else {
+        panic!("a client command")
+    };
+    let (mut errors, mut input) = (Vec::new(), std::io::empty());
+    let mut streams = Streams { input: &mut input, output: &mut Gone, errors: &mut errors, screen: Screen::PLAIN };
+    assert_eq!((run(command.ask(), &mut streams), errors.len()), (Exit::Done, 0));
 }
 
 #[test]
@@ -195,6 +262,8 @@ fn refused() {
         ("register web", "409 Conflict", r#"{"detail":"is a tag"}"#, "srvd: web: is a tag\n"),
         ("heartbeat web a", "404 Not Found", r#"{"detail":"not registered"}"#, "srvd: web/a: not registered\n"),
         ("instances web", "404 Not Found", r#"{"title":"Not Found"}"#, "srvd: web: Not Found\n"),
+        ("watch web", "422 Unprocessable Content", r#"{"detail":"no"}"#, "srvd: web: no\n"),
+        ("pick web", "503 Service Unavailable", r#"{"detail":"none"}"#, "srvd: web: none\n"),
         ("services", "502 Bad Gateway", "<html>", "srvd: the server answered 502 Bad Gateway without saying why\n"),
         ("services", "301 Moved", "", "srvd: the server answered 301 Moved Permanently without saying why\n"),
     ] {
@@ -220,9 +289,11 @@ fn a_server_that_is_not_srvd() {
 #[test]
 fn unreachable() {
     let (url, _held) = held_port();
-    let outcome = srvd(&url, &["services"], b"");
-    assert_eq!((outcome.exit, outcome.output.as_str()), (Exit::Unreachable, ""));
-    assert!(outcome.errors.starts_with(&format!("srvd: cannot reach {url}: ")), "{}", outcome.errors);
+    for command in ["services", "watch", "status"] {
+        let outcome = srvd(&url, &[command], b"");
+        assert_eq!((outcome.exit, outcome.output.as_str()), (Exit::Unreachable, ""));
+        assert!(outcome.errors.starts_with(&format!("srvd: cannot reach {url}: ")), "{}", outcome.errors);
+    }
 }
 
 #[test]

@@ -11,20 +11,24 @@ mod run;
 mod store;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::sync::Arc;
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 pub use clock::Clock;
 pub use index::Index;
 pub use run::Runner;
 pub use store::{Batch, Loaded, Store, StoreError, Write};
+pub use watch::{Published, Snapshot, Subscription, Told, Window};
+
+use watch::Hub;
 
 use crate::answer::Live;
 use crate::model::pulse::Words;
-use crate::model::{Instance, Key, Renewal, Revision, SelfReport};
-use crate::registry::{Command, Done, Event, Observation, Refusal, Report, Rules};
+use crate::model::{Instance, Key, Renewal, Revision, SelfReport, ServiceName};
+use crate::registry::{Command, Done, Observation, Refusal, Report, Rules};
 
 /// An error with its causes on one line.
 fn describe(error: &dyn std::error::Error) -> String {
@@ -34,8 +38,6 @@ fn describe(error: &dyn std::error::Error) -> String {
 
 /// Commands that may wait for the engine; beyond that, senders wait.
 const QUEUE: usize = 4096;
-/// Events that a slow subscriber may fall behind before it has to start over.
-const EVENTS: usize = 8192;
 
 /// A handle to the engine; cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,7 +46,7 @@ pub struct Engine {
     clock: Clock,
     writes: mpsc::Sender<Request>,
     notes: mpsc::Sender<Request>,
-    events: broadcast::Sender<Arc<Event>>,
+    hub: Arc<Hub>,
 }
 
 /// A command on its way to the engine, with where the result goes if anyone waits for it.
@@ -77,9 +79,16 @@ pub struct Heartbeat {
 impl Engine {
     /// An engine over `store`, not yet running: [`Runner::load`] reads the state, [`Runner::run`] does the work.
     pub fn new<S: Store>(store: S, rules: Rules, clock: Clock) -> (Self, Runner<S>) {
+        Self::with_window(store, rules, clock, Window::USUAL)
+    }
+
+    /// The same, keeping so much of the past for those who watch.
+    pub fn with_window<S: Store>(store: S, rules: Rules, clock: Clock, window: Window) -> (Self, Runner<S>) {
         let (writes, write_queue) = mpsc::channel(QUEUE);
         let (notes, note_queue) = mpsc::channel(QUEUE);
-        let engine = Self { index: Arc::default(), clock, writes, notes, events: broadcast::channel(EVENTS).0 };
+        let index = Arc::<Index>::default();
+        let hub = Arc::new(Hub::new(Arc::clone(&index), window));
+        let engine = Self { index, clock, writes, notes, hub };
         let runner = Runner::new(&engine, store, rules, write_queue, note_queue);
         (engine, runner)
     }
@@ -96,9 +105,20 @@ impl Engine {
         self.index.revision()
     }
 
-    /// Every event from now on. A subscriber that falls too far behind is told so, and starts over from the index.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
-        self.events.subscribe()
+    /// Every change from now on. Who falls too far behind is told so, and starts over from the index.
+    pub fn subscribe(&self) -> Subscription {
+        self.hub.subscribe(None, None)
+    }
+
+    /// The changes of `service`, or of all services, after `since`, or from now on.
+    pub fn watch(&self, service: Option<ServiceName>, since: Option<Revision>) -> Subscription {
+        self.hub.subscribe(service, since)
+    }
+
+    /// Returns once `service` is no longer what it was at `since`: it changed, or it is gone, or, with a `since` of zero,
+    /// it has come into being. Returns at once when that cannot be told.
+    pub async fn changed(&self, service: &ServiceName, since: Revision) {
+        self.hub.changed(service, since).await;
     }
 
     /// Carries out a client's change; returns when it is durable and published.

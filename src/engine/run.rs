@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::watch::Hub;
 use super::{Batch, Clock, Engine, Index, Request, Store, StoreError, Write, WriteError};
 use crate::answer::{Live, ServiceView};
 use crate::model::{Key, Moment, Revision, ServiceName};
@@ -32,7 +33,7 @@ pub struct Runner<S> {
     rules: Rules,
     index: Arc<Index>,
     clock: Clock,
-    events: broadcast::Sender<Arc<Event>>,
+    hub: Arc<Hub>,
     writes: mpsc::Receiver<Request>,
     notes: mpsc::Receiver<Request>,
     /// The store knows that revisions up to here are in use.
@@ -56,7 +57,7 @@ impl<S: Store> Runner<S> {
             rules,
             index: Arc::clone(&engine.index),
             clock: engine.clock.clone(),
-            events: engine.events.clone(),
+            hub: Arc::clone(&engine.hub),
             writes,
             notes,
             reserved: Revision::ZERO,
@@ -74,6 +75,7 @@ impl<S: Store> Runner<S> {
             self.registry.restore(stored, now);
         }
         self.reserved = self.registry.revision();
+        self.hub.begin(self.reserved);
         let names: BTreeSet<ServiceName> = self.registry.services().cloned().collect();
         self.publish(&names);
         self.index.set_loaded();
@@ -215,11 +217,8 @@ impl<S: Store> Runner<S> {
     fn publish_events(&self, events: Vec<Event>) {
         let names = events.iter().map(|event| event.key.service.clone()).collect();
         self.publish(&names);
-        for event in events {
-            log(&event);
-            // Nobody may be listening.
-            self.events.send(Arc::new(event)).ok();
-        }
+        events.iter().for_each(log);
+        self.hub.publish(events, self.clock.now().wall);
     }
 
     fn publish(&self, names: &BTreeSet<ServiceName>) {

@@ -4,23 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::Settings;
 use super::probe::{Finding, Outcome, Prober};
 use super::schedule::{CheckId, Run, Schedule};
-use crate::engine::Engine;
+use crate::engine::{Engine, Published, Subscription, Told};
 use crate::model::{CheckResult, Instance, Span, Tick, Verdict};
-use crate::registry::{Event, Observation};
+use crate::registry::Observation;
 
-/// Events taken in before due checks get their turn.
+/// Changes taken in before due checks get their turn.
 const GULP: usize = 4096;
 /// Between two warnings that checks cannot be carried out.
 const WARN_EVERY: Span = Span::from_secs(60);
-
-type Events = broadcast::Receiver<Arc<Event>>;
 
 /// The schedule with everything around it that is not pure.
 pub(super) struct Runner {
@@ -50,19 +47,14 @@ impl Runner {
     /// Works for ever; dropping it drops every run under way.
     pub async fn run(mut self) {
         // Subscribed before the index is read: what comes between is seen twice, and the revision tells.
-        let mut events = self.engine.subscribe();
+        let mut changes = self.engine.subscribe();
         self.start_over();
         loop {
-            self.catch_up(&mut events);
+            self.catch_up(&mut changes);
             self.start_due();
             let next_start = self.next_start();
             tokio::select! {
-                event = events.recv() => match event {
-                    Ok(event) => self.take(&event),
-                    Err(RecvError::Lagged(missed)) => self.fell_behind(missed),
-                    // Cannot be while this task holds an engine.
-                    Err(RecvError::Closed) => return,
-                },
+                told = changes.next() => self.hear(told),
                 Some(ended) = self.probes.join_next() => self.ended(ended).await,
                 () = at(next_start) => {}
             }
@@ -70,27 +62,28 @@ impl Runner {
     }
 
     /// Takes in what has gathered before anything is started, so that instances which come together are spread.
-    fn catch_up(&mut self, events: &mut Events) {
-        for _ in 0..GULP {
-            match events.try_recv() {
-                Ok(event) => self.take(&event),
-                Err(TryRecvError::Lagged(missed)) => self.fell_behind(missed),
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+    fn catch_up(&mut self, changes: &mut Subscription) {
+        for told in std::iter::from_fn(|| changes.try_next()).take(GULP) {
+            self.hear(told);
+        }
+    }
+
+    fn hear(&mut self, told: Told) {
+        match told {
+            Told::Change(change) => self.take(&change),
+            Told::Reset => {
+                tracing::debug!("checks start over from the index");
+                self.start_over();
             }
         }
     }
 
-    fn take(&mut self, event: &Event) {
-        let gone = match &event.after {
+    fn take(&mut self, change: &Published) {
+        let gone = match &change.after {
             Some(after) => self.schedule.put(after, self.engine.clock().tick(), &mut rand::random),
-            None => self.schedule.remove(&event.key, event.revision),
+            None => self.schedule.remove(&change.key, change.revision),
         };
         self.abort(gone);
-    }
-
-    fn fell_behind(&mut self, missed: u64) {
-        tracing::debug!(missed, "checks start over from the index");
-        self.start_over();
     }
 
     fn start_over(&mut self) {

@@ -8,18 +8,18 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
-use crate::engine::{Batch, Clock, Loaded, Store, StoreError};
+use crate::engine::{Batch, Clock, Loaded, Store, StoreError, Subscription};
 use crate::model::pulse::Words;
 use crate::model::{
     CheckDefaults, CheckResult, Condition, Defaults, InstanceId, Key, Registration, Revision, ServiceName, Span,
     Status, Verdict,
 };
-use crate::registry::{Command, Event, Rules, Stored};
+use crate::registry::{Command, Rules, Stored};
 
 /// A failed test ends after this long instead of hanging.
 const GUARD: Duration = Duration::from_secs(30);
@@ -66,7 +66,7 @@ pub async fn register(engine: &Engine, id: &str, registration: Arc<Registration>
 /// An engine whose instances are checked.
 struct Bench {
     engine: Engine,
-    events: broadcast::Receiver<Arc<Event>>,
+    changes: Subscription,
     stop: Option<oneshot::Sender<()>>,
     checks: JoinHandle<()>,
 }
@@ -75,10 +75,10 @@ impl Bench {
     async fn new(stored: Vec<Stored>, in_flight: usize) -> Self {
         let engine = engine(stored).await;
         let (stop, stopped) = oneshot::channel::<()>();
-        let events = engine.subscribe();
+        let changes = engine.subscribe();
         let settings = Settings { in_flight, ..Settings::default() };
         let checks = tokio::spawn(run(engine.clone(), settings, async { drop(stopped.await) }));
-        Self { engine, events, stop: Some(stop), checks }
+        Self { engine, changes, stop: Some(stop), checks }
     }
 
     async fn register(&self, id: &str, port: u16, check: Value) {
@@ -91,7 +91,7 @@ impl Bench {
         let key = key(id);
         let comes = async {
             while self.engine.index().instance(&key).is_none_or(|instance| instance.status() != status) {
-                self.events.recv().await.unwrap();
+                self.changes.next().await;
             }
         };
         timeout(GUARD, comes).await.unwrap_or_else(|_| panic!("{id} never turned {status:?}"));

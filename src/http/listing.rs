@@ -19,12 +19,26 @@ pub fn reply(head: Map<String, Value>, name: &str, entries: impl Iterator<Item =
     let mut opening = Value::Object(head).to_string();
     opening.pop();
     let comma = if opening.len() > 1 { "," } else { "" };
-    let parts = Parts { next: format!("{opening}{comma}\"{name}\":["), first: true, entries: Some(entries) };
+    in_parts(Parts {
+        next: format!("{opening}{comma}\"{name}\":["),
+        first: true,
+        entries: Some(entries),
+        closing: "]}",
+    })
+}
+
+/// A JSON list of `entries`.
+pub fn array(entries: impl Iterator<Item = Value> + Send + 'static) -> Response {
+    in_parts(Parts { next: "[".to_owned(), first: true, entries: Some(entries), closing: "]" })
+}
+
+fn in_parts(parts: Parts<impl Iterator<Item = Value> + Send + 'static>) -> Response {
     let body = Body::from_stream(stream::iter(parts.map(Ok::<_, Infallible>)));
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 struct Parts<I> {
+    closing: &'static str,
     /// What is spelled out and not handed over.
     next: String,
     first: bool,
@@ -39,7 +53,7 @@ impl<I: Iterator<Item = Value>> Iterator for Parts<I> {
         while self.next.len() < PART {
             let Some(entry) = entries.next() else {
                 self.entries = None;
-                self.next.push_str("]}");
+                self.next.push_str(self.closing);
                 break;
             };
             if !std::mem::take(&mut self.first) {
@@ -56,9 +70,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn text(head: &Value, entries: Vec<Value>) -> (usize, String) {
-        let opening = head.as_object().unwrap().clone();
-        let response = reply(opening, "list", entries.into_iter());
+    fn text(response: Response) -> (usize, String) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut parts = 0;
         let octets = runtime.block_on(async {
@@ -78,17 +90,18 @@ mod tests {
         for (head, entries) in
             [(json!({}), vec![]), (json!({"a": 1}), vec![json!(1)]), (json!({"a": 1}), vec![json!({"b": 2}), json!(3)])]
         {
-            let (_, text) = text(&head, entries.clone());
+            let whole = reply(head.as_object().unwrap().clone(), "list", entries.clone().into_iter());
             let mut expected = head.clone();
-            expected["list"] = entries.into();
-            assert_eq!(text, expected.to_string());
+            expected["list"] = entries.clone().into();
+            assert_eq!(text(whole).1, expected.to_string());
+            assert_eq!(text(array(entries.clone().into_iter())).1, Value::from(entries).to_string());
         }
     }
 
     #[test]
     fn long_lists_come_in_parts() {
         let entries: Vec<Value> = (0..10_000).map(|number| json!({"number": number})).collect();
-        let (parts, text) = text(&json!({}), entries);
+        let (parts, text) = text(reply(Map::new(), "list", entries.into_iter()));
         assert!((8..20).contains(&parts), "{parts}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["list"].as_array().unwrap().len(), 10_000);
     }

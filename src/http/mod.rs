@@ -8,11 +8,17 @@ mod instances;
 mod listing;
 mod origin;
 mod params;
+mod pick;
 mod problem;
+mod prometheus_targets;
 mod render;
+mod selection;
 mod serve;
 mod services;
 mod status;
+mod wait;
+mod watch;
+mod watchers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,12 +33,14 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 pub use body::Room;
-pub use serve::{Peer, serve};
+pub use pick::Balance;
+pub use serve::{Peer, connections, serve};
 pub use status::About;
+pub use watchers::Watchers;
 
 use crate::config::Setting;
 use crate::engine::Engine;
-use crate::model::Defaults;
+use crate::model::{Defaults, Revision};
 
 /// The header that carries the registry's revision.
 pub const REVISION: HeaderName = HeaderName::from_static("srvd-revision");
@@ -46,6 +54,8 @@ pub struct Api {
     pub about: Arc<About>,
     pub readiness: Readiness,
     pub bodies: Room,
+    pub balance: Arc<Balance>,
+    pub watchers: Watchers,
     /// Cancelled when the server stops: calls that wait for something end then, with what there is to say.
     pub stopping: CancellationToken,
 }
@@ -71,9 +81,12 @@ pub fn router(api: Api) -> Router {
     let registry = Router::new()
         .route("/v1/services", get(services::list))
         .route("/v1/services/{service}", get(services::read))
+        .route("/v1/services/{service}/pick", get(pick::pick))
         .route("/v1/services/{service}/instances", post(instances::register_unnamed))
         .route("/v1/services/{service}/instances/{id}", instance)
         .route("/v1/services/{service}/instances/{id}/heartbeat", put(instances::heartbeat))
+        .route("/v1/watch", get(watch::watch))
+        .route("/v1/prometheus/targets", get(prometheus_targets::targets))
         .route_layer(middleware::from_fn_with_state(api.clone(), once_loaded));
     registry
         .route("/v1/status", get(status::status))
@@ -95,8 +108,16 @@ async fn once_loaded(State(api): State<Api>, request: Request, next: Next) -> Re
 async fn with_revision(State(api): State<Api>, request: Request, next: Next) -> Response {
     // What is read is at least as new as the revision before it; what was written is in the revision after it.
     let before = request.method().is_safe().then(|| api.engine.revision());
-    let mut response = next.run(request).await;
-    let revision = before.unwrap_or_else(|| api.engine.revision());
+    let response = next.run(request).await;
+    // One that waited has looked again.
+    if response.headers().contains_key(REVISION) {
+        return response;
+    }
+    stamped(response, before.unwrap_or_else(|| api.engine.revision()))
+}
+
+/// A reply that says which revision it is of.
+fn stamped(mut response: Response, revision: Revision) -> Response {
     response.headers_mut().insert(REVISION, HeaderValue::from(revision.0));
     response
 }

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use crate::model::{Invalid, Reason, json, limits};
+use crate::model::{Invalid, Reason, Revision, json, limits};
 
 /// The parameters of a request, in order.
 #[derive(Debug)]
@@ -49,6 +49,11 @@ impl Params {
     pub fn all(&mut self, name: &'static str) -> Result<Vec<String>, Invalid> {
         let values = self.take(name);
         bounded(name, values)
+    }
+
+    /// Whether a parameter was given that is not read yet.
+    pub fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(key, _)| key == name)
     }
 
     fn take(&mut self, name: &'static str) -> Vec<String> {
@@ -96,6 +101,11 @@ fn bounded<T: Ord>(name: &str, mut values: Vec<T>) -> Result<Vec<T>, Invalid> {
         true => Err(Invalid::at(name, Reason::TooMany { max: limits::FILTERS })),
         false => Ok(values),
     }
+}
+
+/// A revision.
+pub fn revision(text: &str) -> Result<Revision, Reason> {
+    integer(text, 0..=u64::MAX).map(Revision)
 }
 
 /// `true` or `false`.

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::engine::Published;
 use crate::model::{Instance, Moment, SelfReport, Status, Verdict};
+use crate::registry::Change;
 
 /// The registration, and what srvd knows beside it. `now` turns ticks into times of day.
 pub fn instance(instance: &Instance, now: Moment) -> Value {
@@ -38,6 +40,45 @@ pub fn instance(instance: &Instance, now: Moment) -> Value {
         }
     }
     Value::Object(object)
+}
+
+/// A change as those who watch are told of it.
+pub fn change(change: &Published, now: Moment) -> Value {
+    let mut object = json!({
+        "revision": change.revision.0,
+        "service": change.key.service.as_str(),
+        "id": change.key.id.as_str(),
+        "change": change_word(change.change),
+        "previous_status": change.previous.map(Status::as_str),
+        "at": time(change.at),
+    });
+    if let Some(after) = &change.after {
+        object["instance"] = instance(after, now);
+    }
+    object
+}
+
+/// An instance that was there before, told as a change to whoever knows of nothing yet.
+pub fn present(present: &Instance, now: Moment) -> Value {
+    json!({
+        "revision": present.revision.0,
+        "service": present.key.service.as_str(),
+        "id": present.key.id.as_str(),
+        "change": change_word(Change::Registered),
+        "previous_status": null,
+        "at": time(present.changed_at),
+        "instance": instance(present, now),
+    })
+}
+
+fn change_word(change: Change) -> &'static str {
+    match change {
+        Change::Registered => "registered",
+        Change::Updated => "updated",
+        Change::Status => "status",
+        Change::Deregistered => "deregistered",
+        Change::Reaped => "reaped",
+    }
 }
 
 /// A time of day as replies show it: RFC 3339 in UTC, to the millisecond.

@@ -16,8 +16,9 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// Connections at one time on one listener; further ones wait in its backlog.
-const CONNECTIONS: usize = 4096;
+/// Connections at one time on all listeners; further ones wait in the backlog. Three of four may watch or wait, more than
+/// 10,000. What each can be made to hold is bounded by [`HEAD_OCTETS`].
+const CONNECTIONS: usize = 16_384;
 /// From the start of a connection, or the end of a reply, to the end of the next request's head.
 const HEAD: Duration = Duration::from_secs(60);
 /// From one part of a reply that a peer took in to the next.
@@ -31,16 +32,18 @@ const HEAD_OCTETS: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// How many connections there may be: never so many that no descriptor is left for anything else.
-fn connections() -> usize {
+/// How many connections there may be on one of so many listeners: never so many that no descriptor is left for anything
+/// else.
+pub fn connections(listeners: usize) -> usize {
     let descriptors = rlimit::Resource::NOFILE.get_soft().unwrap_or(1024);
-    usize::try_from(descriptors.saturating_sub(RESERVED) / 2).unwrap_or(CONNECTIONS).clamp(64, CONNECTIONS)
+    let granted = usize::try_from(descriptors.saturating_sub(RESERVED) / 4 * 3).unwrap_or(CONNECTIONS);
+    (granted.min(CONNECTIONS) / listeners.max(1)).max(64)
 }
 
-/// Serves `router` until `stop`; then open connections end after the request that they are at. As long as any is left,
+/// Serves `router` on at most so many `connections` until `stop`; then open connections end after the request that they are at. As long as any is left,
 /// new ones get one reply each, so that who asks is told that the server is stopping.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(connections()));
+pub async fn serve(listener: TcpListener, router: Router, connections: usize, stop: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
     while let Some((stream, peer, slot)) = stop.run_until_cancelled(accept(&listener, &slots)).await {
         tokio::spawn(carry(graceful.watch(connection(stream, peer, &router, true)), peer, slot));

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value};
 
 use super::params::{self, Params, Segments};
 use super::problem::Problem;
-use super::{Api, listing, render};
-use crate::answer::{Live, ServiceView};
-use crate::model::{Instance, Invalid, Reason, ServiceName, Status, limits};
+use super::wait::Wait;
+use super::{Api, listing, render, selection, stamped};
+use crate::answer::ServiceView;
+use crate::model::{Instance, Status, limits};
 
 /// `GET /v1/services`
 pub async fn list(State(api): State<Api>, mut params: Params) -> Result<Response, Problem> {
@@ -22,13 +22,20 @@ pub async fn list(State(api): State<Api>, mut params: Params) -> Result<Response
     let after = params.one("after", |text| Ok(text.to_ascii_lowercase()))?.unwrap_or_default();
     let with_instances = params.one("instances", params::boolean)?.unwrap_or(false);
     params.finish()?;
-    let head = Map::from_iter([("revision".to_owned(), api.engine.revision().0.into())]);
-    let now = api.engine.clock().now();
-    let listed = move |view: &Arc<ServiceView>| {
+    let mut head = Map::from_iter([("revision".to_owned(), api.engine.revision().0.into())]);
+    let listed = |view: &Arc<ServiceView>| {
         let name = view.name().as_str();
-        let tagged = || tags.iter().all(|tag| view.instances().iter().any(|instance| has_tag(instance, tag)));
-        name.starts_with(&prefix) && name > after.as_str() && tagged()
+        let tagged = |tag: &String| view.instances().iter().any(|instance| has_tag(instance, tag));
+        name.starts_with(&prefix) && name > after.as_str() && tags.iter().all(tagged)
     };
+    let limit = limit.map_or(usize::MAX, |limit| limit as usize);
+    let mut views = api.engine.index().views().into_iter().filter(listed);
+    let page: Vec<_> = views.by_ref().take(limit).collect();
+    // Where the next page begins, if there is one: what to give as `after`.
+    if let (Some(last), Some(_)) = (page.last(), views.next()) {
+        head.insert("next".to_owned(), last.name().as_str().into());
+    }
+    let now = api.engine.clock().now();
     let shown = move |view: Arc<ServiceView>| {
         let mut entry = summary(&view);
         if with_instances {
@@ -37,35 +44,24 @@ pub async fn list(State(api): State<Api>, mut params: Params) -> Result<Response
         }
         Value::Object(entry)
     };
-    let limit = limit.map_or(usize::MAX, |limit| limit as usize);
-    let entries = api.engine.index().views().into_iter().filter(listed).take(limit).map(shown);
-    Ok(listing::reply(head, "services", entries))
+    Ok(listing::reply(head, "services", page.into_iter().map(shown)))
 }
 
-/// `GET /v1/services/{service}`
+/// `GET /v1/services/{service}`, at once or after a change.
 pub async fn read(
     State(api): State<Api>,
     Segments(service): Segments<String>,
     mut params: Params,
 ) -> Result<Response, Problem> {
-    let service = ServiceName::parse(&service).map_err(|reason| Invalid::at("service", reason))?;
-    let status = params.one("status", wanted_status)?.flatten();
-    let tags = params.all("tag")?;
-    let version = params.one("version", |text| Ok(text.to_owned()))?;
-    let metadata = params.beginning_with("meta.")?;
+    let service = selection::service_name(&service)?;
+    let selector = selection::selector(&mut params)?;
+    let wait = Wait::from_params(&mut params)?;
     params.finish()?;
-    let view = api
-        .engine
-        .index()
-        .service(service.as_str())
-        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no service {service}")))?;
-    let wanted = move |instance: &Instance| {
-        let registration = &instance.registration;
-        status.is_none_or(|status| instance.status() == status)
-            && tags.iter().all(|tag| has_tag(instance, tag))
-            && version.as_ref().is_none_or(|version| registration.version.as_deref() == Some(version))
-            && metadata.iter().all(|(key, value)| registration.metadata.text(key).as_ref() == Some(value))
-    };
+    if let Some(wait) = wait {
+        wait.for_change(&api, &service).await?;
+    }
+    let revision = api.engine.revision();
+    let view = selection::view(&api, &service)?;
     let head = Map::from_iter([
         ("service".to_owned(), service.as_str().into()),
         ("revision".to_owned(), view.revision().0.into()),
@@ -73,17 +69,10 @@ pub async fn read(
     ]);
     let now = api.engine.clock().now();
     let instances = (0..view.instances().len()).map(move |at| Arc::clone(&view.instances()[at]));
-    let entries =
-        instances.filter(move |instance| wanted(instance)).map(move |instance| render::instance(&instance, now));
-    Ok(listing::reply(head, "instances", entries))
-}
-
-fn wanted_status(text: &str) -> Result<Option<Status>, Reason> {
-    const STATUSES: &[&str] = &["all", "draining", "lapsed", "unhealthy", "starting", "healthy"];
-    match text {
-        "all" => Ok(None),
-        other => Status::parse(other).map(Some).ok_or(Reason::Choice { choices: STATUSES }),
-    }
+    let entries = instances
+        .filter(move |instance| selector.admits(instance))
+        .map(move |instance| render::instance(&instance, now));
+    Ok(stamped(listing::reply(head, "instances", entries), revision))
 }
 
 fn has_tag(instance: &Instance, tag: &str) -> bool {

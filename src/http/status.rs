@@ -45,6 +45,7 @@ pub async fn status(State(api): State<Api>, params: Params) -> Result<Json<Value
         "zone": api.about.zone,
         "services": views.len(),
         "instances": counts,
+        "watchers": api.watchers.count(),
         "store": {"kind": api.about.store},
         "listeners": {"dns": addresses(&api.about.dns), "http": addresses(&api.about.http)},
         "schedule": {"next_expiry": next_expiry.map(|tick| render::time(now.wall_at(tick)))},

@@ -47,3 +47,7 @@ pub const BODIES: usize = 64 << 20;
 pub const FILTERS: usize = 64;
 /// Entries on one page of a list.
 pub const PAGE: RangeInclusive<u64> = 1..=100_000;
+/// The longest that a reply waits for a change, in milliseconds.
+pub const WAIT: RangeInclusive<u64> = 0..=600_000;
+/// Octets of the key that an instance is picked by.
+pub const PICK_KEY: RangeInclusive<usize> = 1..=1024;

@@ -16,6 +16,7 @@ mod number;
 pub mod pulse;
 mod registration;
 mod span;
+mod strategy;
 mod time;
 
 pub use address::{Address, HostName};
@@ -29,4 +30,5 @@ pub use number::{Port, Priority, Revision, Weight};
 pub use pulse::{CheckResult, Load, Pulse, Renewal};
 pub use registration::{Defaults, LeaseTtl, Protocol, REPLY_MEMBERS, Registration};
 pub use span::Span;
+pub use strategy::Strategy;
 pub use time::{Moment, Tick};

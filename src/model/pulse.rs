@@ -183,6 +183,11 @@ impl Load {
         Ok(Self(value.as_object().cloned().unwrap_or_default()))
     }
 
+    /// One number of the report, if it has it.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.0.get(name)?.as_f64()
+    }
+
     pub fn to_json(&self) -> Value {
         Value::Object(self.0.clone())
     }

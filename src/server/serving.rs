@@ -12,6 +12,7 @@ use super::reload::{Current, Parts};
 use crate::config::{Config, StoreKind};
 use crate::dns;
 use crate::http::{self, About, Api, Readiness};
+use crate::select::{LoadFactors, Rotations};
 
 /// The longest that open connections may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -52,12 +53,15 @@ impl Serving {
     ) -> anyhow::Result<Self> {
         let Parts { engine, responder, .. } = parts;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let connections = http::connections(listeners.http.len());
         let api = Api {
             engine: engine.clone(),
             defaults: parts.defaults.clone(),
             about: Arc::new(about(&current.config, &listeners)),
             readiness: readiness.clone(),
             bodies: http::Room::default(),
+            balance: Arc::new(balance(&current.config)),
+            watchers: http::Watchers::among(connections),
             stopping: stop.clone(),
         };
         let mut udp = Vec::new();
@@ -76,7 +80,7 @@ impl Serving {
         let router = http::router(api);
         for listener in listeners.http {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            tasks.spawn(http::serve(listener, router.clone(), stop.clone()));
+            tasks.spawn(http::serve(listener, router.clone(), connections, stop.clone()));
         }
         tasks.close();
         let workers = dns::udp::Workers::start(udp, responder, engine.clock())?;
@@ -93,6 +97,13 @@ impl Serving {
         tokio::task::spawn_blocking(|| self.workers.stop()).await.ok();
         drop(self.dns_runtime);
     }
+}
+
+fn balance(config: &Config) -> http::Balance {
+    let load = &config.load;
+    let factors =
+        LoadFactors { cpu: load.cpu, memory: load.memory, latency: load.latency, latency_ms: load.latency_ms };
+    http::Balance { factors, rotations: Rotations::default() }
 }
 
 fn about(config: &Config, listeners: &Listeners) -> About {

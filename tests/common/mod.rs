@@ -8,6 +8,7 @@
 pub mod backend;
 pub mod dig;
 pub mod edns;
+pub mod events;
 pub mod http;
 pub mod message;
 pub mod population;

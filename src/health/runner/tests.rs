@@ -27,18 +27,18 @@ async fn verdict(engine: &Engine) -> Verdict {
 #[tokio::test]
 async fn whoever_falls_behind_starts_over() {
     let engine = engine(Vec::new()).await;
-    let mut events = engine.subscribe();
+    let mut changes = engine.subscribe();
     let mut runner = Runner::new(engine.clone(), Settings::default());
     register(&engine, "gone", checked(1)).await;
-    runner.catch_up(&mut events);
+    runner.catch_up(&mut changes);
     engine.write(Command::Deregister { key: key("gone") }).await.unwrap();
     register(&engine, "a", checked(2)).await;
     let plain =
         |weight: u32| registration(&json!({"address": "127.0.0.1", "port": 1, "weight": weight % 2, "checks": []}));
-    for weight in 0..9000 {
+    for weight in 0..=crate::engine::Window::USUAL.changes as u32 {
         register(&engine, "busy", plain(weight)).await;
     }
-    runner.catch_up(&mut events);
+    runner.catch_up(&mut changes);
     assert_eq!(runner.schedule.len(), 1);
     let run = runner.schedule.start(engine.clock().tick()).unwrap();
     assert_eq!(run.key, key("a"));
@@ -47,17 +47,17 @@ async fn whoever_falls_behind_starts_over() {
 #[tokio::test]
 async fn results_count_for_what_they_are_about() {
     let engine = engine(Vec::new()).await;
-    let mut events = engine.subscribe();
+    let mut changes = engine.subscribe();
     let mut runner = Runner::new(engine.clone(), Settings::default());
     register(&engine, "a", checked(1)).await;
-    runner.catch_up(&mut events);
+    runner.catch_up(&mut changes);
     let run = runner.schedule.start(engine.clock().tick()).unwrap();
     // The registration changes before the runner hears of it.
     register(&engine, "a", checked(2)).await;
     runner.found(&run, &finding(Fault::ConnectionRefused)).await;
     assert_eq!(verdict(&engine).await, Verdict::Unknown);
     assert!(engine.index().instance(&key("a")).unwrap().pulse.words(|words| words.results.is_empty()));
-    runner.catch_up(&mut events);
+    runner.catch_up(&mut changes);
     let run = runner.schedule.start(engine.clock().tick()).unwrap();
     runner.found(&run, &finding(Outcome::Passed(Pass::Connected))).await;
     assert_eq!(verdict(&engine).await, Verdict::Passing);
@@ -66,10 +66,10 @@ async fn results_count_for_what_they_are_about() {
 #[tokio::test(start_paused = true)]
 async fn what_srvd_lacks_is_no_result() {
     let engine = engine(Vec::new()).await;
-    let mut events = engine.subscribe();
+    let mut changes = engine.subscribe();
     let mut runner = Runner::new(engine.clone(), Settings::default());
     register(&engine, "a", checked(1)).await;
-    runner.catch_up(&mut events);
+    runner.catch_up(&mut changes);
     for (outcome, expected) in [
         (Outcome::from(Hindrance::NoSocket), Verdict::Unknown),
         (Outcome::Passed(Pass::Connected), Verdict::Passing),
@@ -90,10 +90,10 @@ async fn what_srvd_lacks_is_no_result() {
 #[tokio::test(start_paused = true)]
 async fn a_verdict_that_does_not_stand_is_told_again() {
     let engine = engine(Vec::new()).await;
-    let mut events = engine.subscribe();
+    let mut changes = engine.subscribe();
     let mut runner = Runner::new(engine.clone(), Settings::default());
     register(&engine, "a", checked(1)).await;
-    runner.catch_up(&mut events);
+    runner.catch_up(&mut changes);
     for told in [None, Some(Verdict::Failing)] {
         if let Some(verdict) = told {
             let instance = engine.index().instance(&key("a")).unwrap();
@@ -113,10 +113,10 @@ async fn a_verdict_that_does_not_stand_is_told_again() {
 #[tokio::test]
 async fn a_probe_that_panics_frees_its_check() {
     let engine = engine(Vec::new()).await;
-    let mut events = engine.subscribe();
+    let mut changes = engine.subscribe();
     let mut runner = Runner::new(engine.clone(), Settings::default());
     register(&engine, "a", checked(1)).await;
-    runner.catch_up(&mut events);
+    runner.catch_up(&mut changes);
     let run = runner.schedule.start(engine.clock().tick()).unwrap();
     let probe = runner.probes.spawn(async { panic!("on purpose") });
     runner.running.insert(run.id, (run, probe));

@@ -1,0 +1,130 @@
+//! Changes that were published, and how far back they are kept.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::Window;
+use crate::model::{CheckKind, Instance, Key, Revision, Status};
+use crate::registry::{Change, Event};
+
+/// A change that readers can see. All who are told of it share this one.
+#[derive(Debug)]
+pub struct Published {
+    pub revision: Revision,
+    pub key: Key,
+    pub change: Change,
+    /// The status before the change, if the instance was there.
+    pub previous: Option<Status>,
+    pub at: Timestamp,
+    /// The instance after the change, if it is still there.
+    pub after: Option<Arc<Instance>>,
+    /// Octets that it may take in memory.
+    octets: usize,
+    text: OnceLock<Bytes>,
+}
+
+/// Octets of a change with its instance, without what the client may make longer: some structures and twice some numbers
+/// and times in JSON.
+const BARE: usize = 1024;
+
+impl Published {
+    pub(super) fn new(event: Event, now: Timestamp) -> Self {
+        let Event { revision, key, change, before, after } = event;
+        let octets = BARE + after.as_deref().map_or(0, texts);
+        let at = after.as_ref().map_or(now, |after| after.changed_at);
+        let previous = before.map(|before| before.status());
+        Self { revision, key, change, previous, at, after, octets, text: OnceLock::new() }
+    }
+
+    /// The change as it is sent: made by the first who asks, and shared by the others.
+    pub fn text(&self, spell: impl FnOnce(&Self) -> Bytes) -> Bytes {
+        self.text.get_or_init(|| spell(self)).clone()
+    }
+}
+
+/// About the octets of what a client may make long: once in the registration, and once and a bit as JSON.
+fn texts(instance: &Instance) -> usize {
+    let registration = &instance.registration;
+    let tags: usize = registration.tags.iter().map(|tag| tag.as_str().len() + 24).sum();
+    let metadata: usize = registration.metadata.texts().map(|(key, value)| key.len() + value.len() + 64).sum();
+    let checks: usize = registration.checks.iter().map(|check| 256 + asked(&check.kind)).sum();
+    3 * (tags + metadata + checks)
+}
+
+fn asked(kind: &CheckKind) -> usize {
+    match kind {
+        CheckKind::Http { path, headers, .. } => {
+            path.len() + headers.iter().map(|(name, value)| name.len() + value.len() + 48).sum::<usize>()
+        }
+        _ => 0,
+    }
+}
+
+/// Changes in the order of their revisions, without a gap after the revision that [`Log::begins_after`] names.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    changes: VecDeque<Arc<Published>>,
+    begins_after: Revision,
+    octets: usize,
+}
+
+impl Log {
+    /// A log that will hold every change after `revision`.
+    pub fn after(revision: Revision) -> Self {
+        Self { begins_after: revision, ..Self::default() }
+    }
+
+    pub fn push(&mut self, change: Arc<Published>) {
+        self.octets += change.octets;
+        self.changes.push_back(change);
+    }
+
+    /// Forgets the oldest change.
+    pub fn pop(&mut self) -> Option<Arc<Published>> {
+        let oldest = self.changes.pop_front()?;
+        self.octets -= oldest.octets;
+        self.begins_after = oldest.revision;
+        Some(oldest)
+    }
+
+    pub fn is_larger_than(&self, window: Window) -> bool {
+        self.changes.len() > window.changes || self.octets > window.octets
+    }
+
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The revision after which no change is missing.
+    pub fn begins_after(&self) -> Revision {
+        self.begins_after
+    }
+
+    /// The revision of the newest change, or the one that the log begins after.
+    pub fn latest(&self) -> Revision {
+        self.changes.back().map_or(self.begins_after, |change| change.revision)
+    }
+
+    /// The first change after `cursor`.
+    ///
+    /// # Errors
+    /// When it may have been forgotten.
+    pub fn next_after(&self, cursor: Revision) -> Result<Option<&Arc<Published>>, Forgotten> {
+        if cursor < self.begins_after {
+            return Err(Forgotten);
+        }
+        Ok(self.changes.get(self.changes.partition_point(|change| change.revision <= cursor)))
+    }
+}
+
+/// What comes after a revision is not known any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Forgotten;

@@ -1,0 +1,17 @@
+//! Choosing among the instances of a service: which of them a client means, and the one that it gets.
+//!
+//! Nothing here reads a clock or draws a number: randomness is an argument, and what a strategy remembers from one pick
+//! to the next is in [`Rotations`], which its owner keeps.
+
+mod load;
+mod pick;
+mod rotation;
+mod selector;
+
+pub use load::LoadFactors;
+pub use pick::{Pick, eligible};
+pub use rotation::Rotations;
+pub use selector::Selector;
+
+#[cfg(test)]
+mod tests;
