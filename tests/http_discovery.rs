@@ -291,10 +291,12 @@ fn one_instance_is_picked() {
         let path = format!("/v1/services/web/instances/{id}/heartbeat");
         server.api.put(&path, json!({ "load": { "cpu": cpu, "connections": cpu * 100.0 } })).expect(204);
     };
-    (load("b", 0.2), load("c", 0.9));
+    load("b", 0.2);
+    load("c", 0.9);
     assert_eq!(picks("?strategy=least_loaded"), set(&["b"]));
     assert_eq!(picks("?strategy=least_connections"), set(&["b"]), "20 for a weight of 1, 90 for one of 3");
-    (server.says("web", "b", "unhealthy"), server.says("web", "c", "unhealthy"));
+    server.says("web", "b", "unhealthy");
+    server.says("web", "c", "unhealthy");
     assert_eq!(picks(""), set(&["d"]), "the last resort of the lowest priority");
     server.says("web", "d", "unhealthy");
     assert_eq!(picks(""), set(&["a"]));
