@@ -20,6 +20,7 @@ pub enum Rcode {
     NxDomain = 3,
     NotImp = 4,
     Refused = 5,
+    YxDomain = 6,
     BadVers = 16,
 }
 
@@ -70,6 +71,10 @@ pub fn write(outcome: &Outcome, query: &Query<'_>, limits: Limits, truncated: bo
         Outcome::NxDomain { aliases, soa } => {
             page.negative(aliases, soa);
             (Rcode::NxDomain, true)
+        }
+        Outcome::YxDomain { aliases } => {
+            page.required(Section::Answer, aliases);
+            (Rcode::YxDomain, true)
         }
         Outcome::Referral { aliases, ns, glue } => {
             page.referral(aliases, ns, glue);
