@@ -41,7 +41,7 @@ pub(super) const ROWS: &[Row] = &[
     acts("dns.srv_weight_scale", Slot::Small(1..=65_535, |to| &mut to.dns.srv_weight_scale)),
     // A worker is a thread and a socket for each address; more than cores only take turns.
     acts("dns.workers", Slot::Small(0..=256, |to| &mut to.dns.workers)),
-    read_only("dns.reverse_zones", Slot::Prefixes(|to| &mut to.dns.reverse_zones)),
+    acts("dns.reverse_zones", Slot::Prefixes(|to| &mut to.dns.reverse_zones)),
     acts("http.listen", Slot::Listen(|to| &mut to.http.listen)),
     acts("http.insecure", Slot::Switch(|to| &mut to.http.insecure)),
     // What a registration may ask for itself.

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::defaults;
 use super::listeners::Listeners;
 use super::zones::StaticZones;
-use crate::answer::{Catalog, LiveZone};
+use crate::answer::{Catalog, LiveZone, ReverseZones};
 use crate::config::{Config, StoreKind};
 use crate::dns::{self, Responder};
 use crate::engine::Engine;
@@ -68,7 +68,12 @@ impl Serving {
             srv_weight_scale: config.dns.srv_weight_scale,
             addresses: listeners.own_addresses(),
         };
+        let reverse = &config.dns.reverse_zones;
+        if !reverse.is_empty() {
+            engine.index().keep_addresses(reverse);
+        }
         let catalog = Catalog::new(live, zones.additions.as_deref(), zones.zones);
+        let catalog = catalog.with_reverse(ReverseZones::new(reverse));
         let responder = Arc::new(Responder::new(catalog, Arc::clone(engine.index()), config.dns.udp_payload));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut udp = Vec::new();
