@@ -62,7 +62,7 @@ enum Step {
     /// An alias: the records to put in the answer, and where they lead. Without that the answer ends with them.
     Alias(Vec<RrSet>, Name),
     /// A DNAME whose substitution makes no name (RFC 6672 §2.2).
-    TooLong,
+    TooLong(RrSet),
     Found(RrSet),
     NoData,
     NxDomain,
@@ -112,8 +112,13 @@ fn outcome(context: &Context<'_>, aliases: Vec<RrSet>, end: Step) -> Outcome {
             let glue = glue(context, &ns);
             Outcome::Referral { aliases, ns, glue }
         }
-        // RFC 6672 §3.2 wants YXDOMAIN, which no outcome says; the caller gets an error either way
-        Step::TooLong | Step::Alias(..) => Outcome::ServFail,
+        Step::TooLong(dname) => {
+            let mut aliases = aliases;
+            aliases.push(dname);
+            Outcome::YxDomain { aliases }
+        }
+        // The loop follows aliases; none is an end.
+        Step::Alias(..) => Outcome::ServFail,
     }
 }
 
@@ -198,7 +203,9 @@ fn at_node(node: &Node, name: &Name, qtype: RecordType) -> Step {
 fn substitute(dname: &RrSet, name: &Name) -> Step {
     let target = dname.rdata.first().and_then(|rdata| Name::from_wire(rdata).ok());
     let (Some(front), Some(target)) = (name.strip(&dname.owner), target) else { return Step::NoData };
-    let Ok(next) = Name::from_labels(front.into_iter().chain(target.labels())) else { return Step::TooLong };
+    let Ok(next) = Name::from_labels(front.into_iter().chain(target.labels())) else {
+        return Step::TooLong(dname.clone());
+    };
     let rdata = vec![next.wire().into()];
     let cname = RrSet { owner: name.clone(), rtype: RecordType::CNAME, ttl: dname.ttl, rdata };
     Step::Alias(vec![dname.clone(), cname], next)
@@ -247,6 +254,7 @@ fn finish(mut outcome: Outcome, qname: &Name) -> Outcome {
         Outcome::NoData { aliases, soa } | Outcome::NxDomain { aliases, soa } => {
             aliases.iter_mut().chain([soa]).collect()
         }
+        Outcome::YxDomain { aliases } => aliases.iter_mut().collect(),
         Outcome::Referral { aliases, ns, glue } => aliases.iter_mut().chain([ns]).chain(glue).collect(),
         Outcome::Refused | Outcome::ServFail => Vec::new(),
     };

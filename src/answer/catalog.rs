@@ -1,103 +1,114 @@
 //! All zones that the server answers for, and the way from a question to its outcome.
 
-use super::authoritative::{self, Beyond, Context, alias_end};
+mod live;
+mod reverse;
+
+use std::sync::Arc;
+
+use foldhash::HashSet;
+
+use super::authoritative::{self, Context};
 use super::live::Node;
 use super::order::Draw;
+use super::reverse::{Place, ReverseZones};
 use super::{Live, LiveZone, Outcome};
 use crate::wire::record::Soa;
 use crate::wire::{Name, RecordType, RrSet};
 use crate::zone::{Zone, Zones};
 
-/// The live zone with its static records, and the static zones of their own.
+/// The live zone with its static records, the reverse zones, and the static zones of their own.
 #[derive(Debug)]
 pub struct Catalog {
     live: LiveZone,
     /// The live zone's names that the registry does not own: those of its master file, and the server's own.
     beside: Zone,
+    reverse: ReverseZones,
     zones: Zones,
+    /// All names above the static zones' apexes: they exist, whether or not the zone that they are in knows them.
+    above: HashSet<Name>,
 }
 
-/// The types that stand in for ANY, best first: one RRset is answered (RFC 8482 §4.1).
-const FOR_ANY: [RecordType; 4] = [RecordType::A, RecordType::AAAA, RecordType::SRV, RecordType::TXT];
+/// The zone that answers a question.
+enum Source<'a> {
+    Live,
+    Reverse(Place),
+    Static(&'a Arc<Zone>),
+}
 
-/// How often an alias may lead from static records into the live zone and back.
-const MAX_HOPS: usize = 8;
+/// The hosts of one answer whose addresses are looked up elsewhere.
+const HOSTS: usize = 64;
 
 impl Catalog {
-    /// `additions` are the records of a master file for the live zone. Where it has NS records or addresses for the
-    /// server's own name, they count instead of the server's.
+    /// `additions` are the records of a master file for the live zone. What it says of name servers and of domains to
+    /// browse counts instead of what the server says.
     pub fn new(live: LiveZone, additions: Option<&Zone>, zones: Zones) -> Self {
         let given = |name: &Name| additions.is_some_and(|zone| zone.node(name).is_some());
         let has_ns = additions.is_some_and(|zone| zone.ns().is_some());
         let own = live.own_records().into_iter().filter(|set| match set.rtype {
             RecordType::NS => !has_ns,
+            RecordType::PTR => !given(&set.owner),
             _ => !has_ns && !given(&set.owner),
         });
         let added = additions.into_iter().flat_map(Zone::rrsets).cloned();
         let beside = Zone::new(live.apex.clone(), added.chain(own));
-        Self { live, beside, zones }
+        let ancestors = |zone: &Arc<Zone>| std::iter::successors(zone.apex().parent(), Name::parent);
+        let above = zones.iter().flat_map(ancestors).collect();
+        Self { live, beside, reverse: ReverseZones::default(), zones, above }
+    }
+
+    /// The same catalog with reverse zones. Where a static zone has the same apex or a longer one, it answers.
+    #[must_use]
+    pub fn with_reverse(self, reverse: ReverseZones) -> Self {
+        Self { reverse, ..self }
     }
 
     /// The outcome for a name and type, with live records as they are drawn.
     pub fn resolve(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Outcome {
-        let is_live = qname.is_at_or_below(&self.live.apex);
-        let deeper = |zone: &Zone| zone.apex().label_count() > self.live.apex.label_count();
-        match self.zones.find_for(qname, qtype) {
-            Some(zone) if !is_live || (deeper(zone) && !self.is_registered(registry, qname)) => {
-                match Context::of(zone) {
-                    Some(context) => authoritative::resolve(&context, qname, qtype),
-                    // A zone of its own always has an SOA: its file is refused otherwise.
-                    None => Outcome::ServFail,
-                }
-            }
-            _ if is_live => self.resolve_live(registry, qname, qtype, draw),
-            _ => Outcome::Refused,
+        match self.source(registry, qname, qtype) {
+            Some(Source::Live) => self.resolve_live(registry, qname, qtype, draw),
+            Some(Source::Reverse(place)) => self.resolve_reverse(registry, &place, qname, qtype, draw),
+            Some(Source::Static(zone)) => match Context::of(zone) {
+                Some(context) => authoritative::resolve(&context, qname, qtype),
+                // A zone of its own always has an SOA: its file is refused otherwise.
+                None => Outcome::ServFail,
+            },
+            None => Outcome::Refused,
         }
     }
 
-    /// Follows aliases among the names of the live zone, static and registered ones alike.
-    fn resolve_live(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Outcome {
-        let mut chain: Vec<RrSet> = Vec::new();
-        let mut name = qname.clone();
-        for _ in 0..MAX_HOPS {
-            let outcome = self.resolve_once(registry, &name, qtype, draw);
-            match outcome {
-                Outcome::NoData { aliases, soa } => {
-                    let next = alias_end(&aliases).filter(|next| self.is_registered(registry, next));
-                    let Some(next) = next else { return Outcome::NoData { aliases, soa }.behind(chain) };
-                    chain.extend(aliases);
-                    name = next;
-                }
-                end => return end.behind(chain),
-            }
-        }
-        Outcome::ServFail
-    }
-
-    fn resolve_once(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Outcome {
-        let soa = self.negative_soa(registry);
-        if let Some(node) = self.node(registry, qname).filter(Node::is_registered) {
-            return self.registered(&node, qname, qtype, draw, soa);
-        }
-        let beyond = |name: &Name| match self.node(registry, name) {
-            None => Beyond::Nothing,
-            Some(node) if node.is_registered() => Beyond::Owned,
-            Some(_) => Beyond::Exists,
+    /// The zone with the longest apex at or above the name, but for registered names, which are live, and for DS at an
+    /// apex, which is data of the zone above where that knows the name (RFC 4035 §3.1.4.1).
+    fn source(&self, registry: &dyn Live, qname: &Name, qtype: RecordType) -> Option<Source<'_>> {
+        let file = self.zones.find_for(qname, qtype);
+        let depth = file.map_or(0, |zone| zone.apex().label_count());
+        let parent_has = |apex: &Name| {
+            qtype == RecordType::DS && qname == apex && file.is_some_and(|zone| zone.node(qname).is_some())
         };
-        authoritative::resolve(&Context { zone: &self.beside, soa: &soa, beyond: &beyond }, qname, qtype)
+        let ours = if qname.is_at_or_below(&self.live.apex) {
+            let is_live = depth <= self.live.apex.label_count() || self.is_registered(registry, qname);
+            Some(Source::Live).filter(|_| is_live && !parent_has(&self.live.apex))
+        } else {
+            let is_ours = |place: &Place| file.is_none() || depth < place.apex.label_count();
+            self.reverse.find(qname).filter(|place| is_ours(place) && !parent_has(&place.apex)).map(Source::Reverse)
+        };
+        ours.or_else(|| file.map(Source::Static))
     }
 
-    /// The outcome for a name that the registry owns, with all its types.
-    fn registered(&self, node: &Node, qname: &Name, qtype: RecordType, draw: &Draw, soa: RrSet) -> Outcome {
-        let types = if qtype == RecordType::ANY { FOR_ANY.as_slice() } else { &[qtype] };
-        for &rtype in types {
-            let (rdata, additional) = self.live.records(node, rtype, draw);
-            if !rdata.is_empty() {
-                let answer = RrSet { owner: qname.clone(), rtype, ttl: self.live.record_ttl, rdata };
-                return Outcome::Answer { answer: vec![answer], additional };
+    /// The addresses of hosts, as far as this server is an authority for them (RFC 2782, RFC 6763 §12.2). An alias is no
+    /// host.
+    fn host_records(&self, registry: &dyn Live, hosts: Vec<Name>, draw: &Draw) -> Vec<RrSet> {
+        let mut found: Vec<RrSet> = Vec::new();
+        for host in hosts.into_iter().take(HOSTS) {
+            if found.iter().map(|set| set.rdata.len()).sum::<usize>() > draw.at_most {
+                break;
+            }
+            for rtype in [RecordType::A, RecordType::AAAA] {
+                if let Outcome::Answer { answer, .. } = self.resolve(registry, &host, rtype, draw) {
+                    found.extend(answer.into_iter().filter(|set| set.rtype == rtype && set.owner == host));
+                }
             }
         }
-        Outcome::NoData { aliases: Vec::new(), soa }
+        found
     }
 
     fn node(&self, registry: &dyn Live, name: &Name) -> Option<Node> {
@@ -113,7 +124,7 @@ impl Catalog {
     fn negative_soa(&self, registry: &dyn Live) -> RrSet {
         let mut soa = match self.beside.soa() {
             Some(soa) => soa.clone(),
-            None => self.live.soa(registry.revision()),
+            None => self.live.soa(self.live.apex.clone(), registry.revision()),
         };
         let minimum = soa.rdata.first().and_then(|rdata| Soa::minimum_of(rdata));
         soa.ttl = soa.ttl.min(minimum.unwrap_or(0)).min(self.live.negative_ttl);

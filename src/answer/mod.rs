@@ -1,17 +1,20 @@
 //! From a question to an outcome: pure look-ups in the live view and in static zones.
 //!
 //! [`Catalog::resolve`] is the way in. It finds the zone that a name belongs to and asks either the live zone
-//! ([`live`]) or the algorithm for static data ([`authoritative`]); for the live zone, whose static additions may hold
-//! names beside the registry's, it does both in the order that keeps each name in one hand.
+//! ([`live`]), the reverse zones ([`reverse`]) or the algorithm for static data ([`authoritative`]); for the live zone,
+//! whose static additions may hold names beside the registry's, it does both in the order that keeps each name in one
+//! hand.
 
 pub mod authoritative;
 mod catalog;
 pub mod live;
 pub mod order;
 mod outcome;
+pub mod reverse;
 mod view;
 
 pub use catalog::Catalog;
 pub use live::{Live, LiveZone};
 pub use outcome::Outcome;
-pub use view::{Filter, ServiceView, is_served};
+pub use reverse::ReverseZones;
+pub use view::{Filter, PROTOCOLS, ServiceView};

@@ -15,6 +15,8 @@ pub enum Outcome {
     NoData { aliases: Vec<RrSet>, soa: RrSet },
     /// The name does not exist.
     NxDomain { aliases: Vec<RrSet>, soa: RrSet },
+    /// A DNAME above the name leads to one that is too long (RFC 6672 §2.2); `aliases` ends with that DNAME.
+    YxDomain { aliases: Vec<RrSet> },
     /// The name is below a zone cut: the delegation's NS records, and glue for those name servers that need it.
     Referral { aliases: Vec<RrSet>, ns: RrSet, glue: Vec<RrSet> },
     /// No zone here holds the name, or policy says no.
@@ -41,6 +43,10 @@ impl Outcome {
             Self::NxDomain { aliases, soa } => {
                 chain.extend(aliases);
                 Self::NxDomain { aliases: chain, soa }
+            }
+            Self::YxDomain { aliases } => {
+                chain.extend(aliases);
+                Self::YxDomain { aliases: chain }
             }
             Self::Referral { aliases, ns, glue } => {
                 chain.extend(aliases);

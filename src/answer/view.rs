@@ -1,9 +1,9 @@
 //! A service as readers see it: all of its instances at one revision, and which of them DNS serves.
 //!
 //! A view never changes. The engine makes a new one when something about the service does, at a cost that depends on
-//! that service alone.
+//! that service alone. Whether an instance is served is the view's to say, and nobody else's: [`ServiceView::serves`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -19,17 +19,20 @@ pub struct ServiceView {
     instances: Box<[Arc<Instance>]>,
     /// Which instances carry each tag that is a label.
     tags: BTreeMap<SmolStr, Box<[u32]>>,
-    protocols: BTreeSet<&'static str>,
+    /// For each of [`PROTOCOLS`], whether an instance has it, and whether one that is served does.
+    protocols: [bool; 2],
+    served_protocols: [bool; 2],
 }
+
+/// Every protocol, in the order in which a view keeps what it knows of each.
+pub const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
 
 impl ServiceView {
     /// A view of `instances`, which come in the order of their ids.
     pub fn new(name: ServiceName, revision: Revision, instances: impl Iterator<Item = Arc<Instance>>) -> Self {
         let instances: Box<[_]> = instances.collect();
         let mut tags: BTreeMap<SmolStr, Vec<u32>> = BTreeMap::new();
-        let mut protocols = BTreeSet::new();
         for (at, instance) in instances.iter().enumerate() {
-            protocols.insert(instance.registration.protocol.as_str());
             for tag in instance.registration.tags.iter().filter_map(Tag::label) {
                 let carriers = tags.entry(tag).or_default();
                 // Two tags of one instance may be one label.
@@ -39,7 +42,11 @@ impl ServiceView {
             }
         }
         let tags = tags.into_iter().map(|(tag, carriers)| (tag, carriers.into())).collect();
-        Self { name, revision, instances, tags, protocols }
+        let mut view = Self { name, revision, instances, tags, protocols: [false; 2], served_protocols: [false; 2] };
+        let of = |protocol| Filter { protocol: Some(protocol), ..Filter::default() };
+        view.protocols = PROTOCOLS.map(|protocol| view.select(&of(protocol)).next().is_some());
+        view.served_protocols = PROTOCOLS.map(|protocol| view.served(&of(protocol)).next().is_some());
+        view
     }
 
     pub fn name(&self) -> &ServiceName {
@@ -61,12 +68,34 @@ impl ServiceView {
         found.ok().map(|at| &self.instances[at])
     }
 
+    /// Whether DNS serves an instance of this view.
+    pub fn serves(&self, instance: &Instance) -> bool {
+        instance.status() == Status::Healthy
+    }
+
+    /// The instances that `filter` lets through and DNS serves.
+    pub fn served<'a>(&'a self, filter: &Filter<'a>) -> impl Iterator<Item = &'a Arc<Instance>> + use<'a> {
+        self.select(filter).filter(|instance| self.serves(instance))
+    }
+
+    /// Whether an instance has this protocol, whatever its status.
     pub fn has_protocol(&self, protocol: Protocol) -> bool {
-        self.protocols.contains(protocol.as_str())
+        self.protocols[protocol as usize]
+    }
+
+    /// Whether an instance that is served has this protocol.
+    pub fn serves_protocol(&self, protocol: Protocol) -> bool {
+        self.served_protocols[protocol as usize]
     }
 
     pub fn has_tag(&self, tag: &str) -> bool {
         self.tags.contains_key(tag)
+    }
+
+    /// Whether an instance of this protocol carries a tag that is a label.
+    pub fn has_tags(&self, protocol: Protocol) -> bool {
+        let has = |&at: &u32| self.instances[at as usize].registration.protocol == protocol;
+        self.tags.values().any(|carriers| carriers.iter().any(has))
     }
 
     /// The instances that `filter` lets through, whatever their status.
@@ -77,11 +106,6 @@ impl ServiceView {
         let tagged = carriers.unwrap_or_default().iter().map(|&at| &self.instances[at as usize]);
         all.iter().chain(tagged).filter(move |instance| filter.admits(instance))
     }
-}
-
-/// Whether DNS serves an instance.
-pub fn is_served(instance: &Instance) -> bool {
-    instance.status() == Status::Healthy
 }
 
 /// Which instances of a service a name stands for.

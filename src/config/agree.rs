@@ -27,6 +27,10 @@ impl Agreement<'_> {
         if self.config.dns.require_cookies && !self.config.dns.cookies {
             self.refuse("dns.require_cookies", Reason::NoCookies);
         }
+        for prefix in self.config.dns.reverse_zones.iter().filter(|prefix| prefix.prefix_len() == 0) {
+            let prefix = self.origins.shown("dns.reverse_zones", prefix);
+            self.refuse("dns.reverse_zones", Reason::WholeReverse { prefix });
+        }
         if self.config.store.kind == StoreKind::Etcd {
             self.refuse("store.kind", Reason::NoEtcd);
         }

@@ -51,6 +51,8 @@ pub enum Reason {
     Exposed { address: String },
     #[error("takes cookies that nobody gets; set dns.cookies = true")]
     NoCookies,
+    #[error("{prefix} holds every address there is; name the prefixes of instances, such as 10.0.0.0/8 or fd00::/8")]
+    WholeReverse { prefix: String },
     #[error("etcd is not available in this version; use embedded or memory")]
     NoEtcd,
     /// What starting found out, such as an address in use.

@@ -55,7 +55,7 @@ pub(super) const ROWS: &[Row] = &[
     acts("dns.srv_weight_scale", Slot::Small(1..=65_535, |to| &mut to.dns.srv_weight_scale)),
     // A worker is a thread and a socket for each address; more than cores only take turns.
     at_start("dns.workers", Slot::Small(0..=256, |to| &mut to.dns.workers)),
-    read_only("dns.reverse_zones", Slot::Prefixes(|to| &mut to.dns.reverse_zones)),
+    at_start("dns.reverse_zones", Slot::Prefixes(|to| &mut to.dns.reverse_zones)),
     // With the longest name and a cookie it always has its place in 512 octets.
     acts("dns.nsid", Slot::Short(128, |to| &mut to.dns.nsid)),
     // One string of a TXT record (RFC 1035 §3.3).

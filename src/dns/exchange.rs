@@ -241,6 +241,7 @@ fn written(outcome: Outcome, truncated: bool) -> Written {
         Outcome::Answer { .. } => (Kind::Positive, Rcode::NoError, None),
         Outcome::NoData { soa, .. } => (Kind::NoData, Rcode::NoError, Some(soa.owner)),
         Outcome::NxDomain { soa, .. } => (Kind::NxDomain, Rcode::NxDomain, Some(soa.owner)),
+        Outcome::YxDomain { .. } => (Kind::Error, Rcode::YxDomain, None),
         Outcome::Referral { ns, .. } => (Kind::Referral, Rcode::NoError, Some(ns.owner)),
         Outcome::Refused => (Kind::Error, Rcode::Refused, None),
         Outcome::ServFail => (Kind::Error, Rcode::ServFail, None),

@@ -41,6 +41,7 @@ pub enum Rcode {
     NxDomain = 3,
     NotImp = 4,
     Refused = 5,
+    YxDomain = 6,
     NotAuth = 9,
     BadVers = 16,
     BadCookie = 23,

@@ -116,6 +116,10 @@ pub fn outcome(outcome: &Outcome, frame: &Frame<'_>, truncated: bool, out: &mut 
             page.negative(aliases, soa);
             (Rcode::NxDomain, true, None)
         }
+        Outcome::YxDomain { aliases } => {
+            page.required(Section::Answer, aliases);
+            (Rcode::YxDomain, true, None)
+        }
         Outcome::Referral { aliases, ns, glue } => {
             page.referral(aliases, ns, glue);
             // Aliases found on the way are this server's own; the referral is not (RFC 1034 §4.3.1).

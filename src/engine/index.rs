@@ -3,10 +3,19 @@
 //! Only the engine publishes. Readers take no lock, and hold the view that they found for as long as they like; they
 //! never see half of a change, because a view is of one revision of its service.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+mod addresses;
+mod sorted;
 
-use crate::answer::{Live, ServiceView};
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use ipnet::IpNet;
+
+use self::addresses::Addresses;
+use self::sorted::Sorted;
+use crate::answer::{Live, PROTOCOLS, ServiceView};
 use crate::model::{Instance, Key, Protocol, Revision, ServiceName};
 
 /// The published views.
@@ -15,6 +24,10 @@ pub struct Index {
     services: papaya::HashMap<ServiceName, Arc<ServiceView>, foldhash::fast::RandomState>,
     /// How many services have instances of each protocol: the names `_tcp` and `_udp` exist below the apex as long.
     protocols: [AtomicUsize; 2],
+    /// The services of which an instance is served, each with its protocol: what DNS-SD lists.
+    served_types: Sorted<(ServiceName, Protocol)>,
+    /// Unset while nobody asks for addresses.
+    addresses: OnceLock<Addresses>,
     revision: AtomicU64,
     loaded: AtomicBool,
 }
@@ -36,27 +49,51 @@ impl Index {
         views
     }
 
-    pub(super) fn publish(&self, name: &ServiceName, view: Option<ServiceView>) {
-        let services = self.services.pin();
-        let new = view.map(Arc::new);
-        let has = |view: Option<&Arc<ServiceView>>, protocol| view.is_some_and(|view| view.has_protocol(protocol));
-        // Names come into being before the view that needs them, and go after it.
-        let gained = [Protocol::Tcp, Protocol::Udp].map(|protocol| has(new.as_ref(), protocol));
-        self.count(gained, |counter| counter.fetch_add(1, Ordering::AcqRel));
-        let old = match new {
-            Some(view) => services.insert(name.clone(), view).cloned(),
-            None => services.remove(name).cloned(),
-        };
-        let lost = [Protocol::Tcp, Protocol::Udp].map(|protocol| has(old.as_ref(), protocol));
-        self.count(lost, |counter| counter.fetch_sub(1, Ordering::AcqRel));
+    /// Keeps which instances have an address inside these prefixes, from now on. To be called once, before anything is
+    /// published.
+    pub fn keep_addresses(&self, prefixes: &[IpNet]) {
+        self.addresses.get_or_init(|| Addresses::inside(prefixes));
     }
 
-    fn count(&self, which: [bool; 2], change: impl Fn(&AtomicUsize) -> usize) {
-        for (counter, applies) in self.protocols.iter().zip(which) {
-            if applies {
+    /// Replaces the view of one service. What leads to a view comes into being before the view that needs it, and goes
+    /// after it.
+    pub(super) fn publish(&self, name: &ServiceName, view: Option<ServiceView>) {
+        let services = self.services.pin();
+        let (old, new) = (services.get(name).cloned(), view.map(Arc::new));
+        let leaving =
+            self.addresses.get().map(|addresses| (addresses, addresses.prepare(old.as_deref(), new.as_deref())));
+        self.count(new.as_deref(), |counter| counter.fetch_add(1, Ordering::AcqRel));
+        match &new {
+            Some(view) => services.insert(name.clone(), Arc::clone(view)).map(drop),
+            None => services.remove(name).map(drop),
+        };
+        self.list(old.as_deref(), new.as_deref());
+        self.count(old.as_deref(), |counter| counter.fetch_sub(1, Ordering::AcqRel));
+        if let Some((addresses, leaving)) = leaving {
+            addresses.finish(leaving);
+        }
+    }
+
+    /// Counts the protocols of a view.
+    fn count(&self, view: Option<&ServiceView>, change: impl Fn(&AtomicUsize) -> usize) {
+        for (counter, protocol) in self.protocols.iter().zip(PROTOCOLS) {
+            if view.is_some_and(|view| view.has_protocol(protocol)) {
                 change(counter);
             }
         }
+    }
+
+    /// Lists the types of a service that are served now and were not, and strikes those that were and are not.
+    fn list(&self, old: Option<&ServiceView>, new: Option<&ServiceView>) {
+        let Some(name) = old.or(new).map(ServiceView::name) else { return };
+        let served = |view: Option<&ServiceView>| PROTOCOLS.map(|of| view.is_some_and(|view| view.serves_protocol(of)));
+        let (before, after) = (served(old), served(new));
+        let gained = |from: [bool; 2], to: [bool; 2]| {
+            let gained = PROTOCOLS.into_iter().filter(move |of| to[*of as usize] && !from[*of as usize]);
+            gained.map(|of| (name.clone(), of))
+        };
+        self.served_types.add(gained(before, after));
+        self.served_types.take(gained(after, before));
     }
 
     pub(super) fn set_revision(&self, revision: Revision) {
@@ -74,11 +111,19 @@ impl Live for Index {
     }
 
     fn has_protocol(&self, protocol: Protocol) -> bool {
-        let at = match protocol {
-            Protocol::Tcp => 0,
-            Protocol::Udp => 1,
-        };
-        self.protocols[at].load(Ordering::Acquire) > 0
+        self.protocols[protocol as usize].load(Ordering::Acquire) > 0
+    }
+
+    fn served_types(&self, at_most: usize) -> Vec<(ServiceName, Protocol)> {
+        self.served_types.now().iter().take(at_most).cloned().collect()
+    }
+
+    fn has_address(&self, within: RangeInclusive<IpAddr>) -> bool {
+        self.addresses.get().is_some_and(|addresses| addresses.any(within))
+    }
+
+    fn served_at(&self, ip: IpAddr, at_most: usize) -> Vec<Key> {
+        self.addresses.get().map_or_else(Vec::new, |addresses| addresses.served_at(ip, at_most))
     }
 
     fn revision(&self) -> Revision {

@@ -37,7 +37,7 @@ pub struct Registration {
 }
 
 /// The transport protocol of a service (RFC 2782).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     Tcp,
     Udp,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::load::LoadFactors;
 use super::{Rotations, Selector};
 use crate::answer::order::{self, Candidate, Draw};
-use crate::answer::{ServiceView, is_served};
+use crate::answer::ServiceView;
 use crate::model::{Instance, InstanceId, Load, Strategy};
 
 /// The instances to pick from: those that DNS serves and `selector` admits, of the lowest priority that has one. Those of
 /// weight 0 are only among them when there are no others. They come in the order of their ids.
 pub fn eligible<'a>(view: &'a ServiceView, selector: &Selector) -> Vec<Candidate<&'a Arc<Instance>>> {
-    let served = view.instances().iter().filter(|instance| is_served(instance) && selector.admits(instance));
+    let served = view.instances().iter().filter(|instance| view.serves(instance) && selector.admits(instance));
     let mut candidates: Vec<_> = served.map(candidate).collect();
     let lowest = candidates.iter().map(|candidate| candidate.priority).min();
     candidates.retain(|candidate| Some(candidate.priority) == lowest);

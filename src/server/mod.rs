@@ -121,6 +121,9 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
     let (config, addresses) = (loaded.config, listeners.own_addresses());
     let current = Current { config, zones, addresses, cookie_secret: rand::random() };
     let (engine, runner) = Engine::new(store, settings::rules(&current.config), Clock::start());
+    if !current.config.dns.reverse_zones.is_empty() {
+        engine.index().keep_addresses(&current.config.dns.reverse_zones);
+    }
     let parts = parts(&current, engine.clone(), level);
     let readiness = Readiness::default();
     let ready_line = listeners.ready_line();

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::zones::StaticZones;
-use crate::answer::{Catalog, LiveZone};
+use crate::answer::{Catalog, LiveZone, ReverseZones};
 use crate::config::Config;
 use crate::model::Defaults;
 use crate::registry::Rules;
@@ -40,5 +40,6 @@ pub fn live_zone(config: &Config, addresses: &[IpAddr]) -> LiveZone {
 /// The live zone with all static ones.
 pub fn catalog(config: &Config, zones: &StaticZones, addresses: &[IpAddr]) -> Catalog {
     let live = &config.dns.zone;
-    Catalog::new(live_zone(config, addresses), zones.additions(live), zones.beside(live))
+    let catalog = Catalog::new(live_zone(config, addresses), zones.additions(live), zones.beside(live));
+    catalog.with_reverse(ReverseZones::new(&config.dns.reverse_zones))
 }

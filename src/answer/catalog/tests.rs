@@ -1,14 +1,18 @@
-//! Questions to the live zone where registered and static names meet, in presentation format.
+//! Questions where registered and static names meet, in presentation format.
+
+mod discovery;
+mod reverse;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::answer::ServiceView;
+use crate::answer::{PROTOCOLS, ServiceView};
 use crate::model::{
     CheckDefaults, Defaults, InstanceId, Key, Moment, Protocol, Registration, Revision, ServiceName, Span, Tick,
 };
@@ -27,6 +31,23 @@ impl Live for Views {
 
     fn has_protocol(&self, protocol: Protocol) -> bool {
         self.0.values().any(|view| view.has_protocol(protocol))
+    }
+
+    fn served_types(&self, at_most: usize) -> Vec<(ServiceName, Protocol)> {
+        let types = self.0.values().flat_map(|view| PROTOCOLS.map(|of| (view, of)));
+        let served = types.filter(|(view, of)| view.serves_protocol(*of));
+        served.map(|(view, of)| (view.name().clone(), of)).take(at_most).collect()
+    }
+
+    fn has_address(&self, within: RangeInclusive<IpAddr>) -> bool {
+        let mut ips = self.0.values().flat_map(|view| view.instances()).flat_map(|it| it.registration.address.ips());
+        ips.any(|ip| within.contains(ip))
+    }
+
+    fn served_at(&self, ip: IpAddr, at_most: usize) -> Vec<Key> {
+        let all = self.0.values().flat_map(|view| view.instances());
+        let there = all.filter(|instance| instance.registration.address.ips().contains(&ip));
+        there.map(|instance| instance.key.clone()).take(at_most).collect()
     }
 
     fn revision(&self) -> Revision {
@@ -75,22 +96,35 @@ fn catalog(additions: Option<&str>, own: &[(&str, &str)]) -> Catalog {
 /// The outcome's name, then the owners, types and addresses of its records; after `+` the additional ones.
 fn ask(catalog: &Catalog, views: &Views, question: &str) -> String {
     let (name, rtype) = question.split_once(' ').unwrap();
-    let name = Name::parse(&if name == "@" { "svc.local".to_owned() } else { format!("{name}.svc.local") }).unwrap();
+    let name = match name {
+        "@" => Name::parse("svc.local").unwrap(),
+        absolute if absolute.ends_with('.') => Name::parse(absolute).unwrap(),
+        below => Name::parse(&format!("{below}.svc.local")).unwrap(),
+    };
     let rtype = match rtype {
         "A" => RecordType::A,
+        "AAAA" => RecordType::AAAA,
         "NS" => RecordType::NS,
         "SOA" => RecordType::SOA,
         "MX" => RecordType::MX,
         "TXT" => RecordType::TXT,
         "SRV" => RecordType::SRV,
+        "PTR" => RecordType::PTR,
+        "DS" => RecordType::DS,
+        "ANY" => RecordType::ANY,
         other => panic!("{other}"),
     };
     let draw = Draw { order: 1, subset: 1, at_most: 100 };
     let outcome = catalog.resolve(views, &name, rtype, &draw);
+    let below = |name: &Name| name.to_string().replace(".svc.local.", ".@").replace("svc.local.", "@");
     let set = |set: &RrSet| {
         let ips = set.rdata.iter().filter_map(|rdata| <[u8; 4]>::try_from(&**rdata).ok());
-        let ips: String = ips.map(|octets| format!(" {}", Ipv4Addr::from(octets))).collect();
-        format!(" {} {}{ips}", set.owner.to_string().replace("svc.local.", "@"), set.rtype)
+        let mut data: String = ips.map(|octets| format!(" {}", Ipv4Addr::from(octets))).collect();
+        if set.rtype == RecordType::PTR {
+            let names = set.rdata.iter().filter_map(|rdata| Name::from_wire(rdata).ok());
+            data = names.map(|name| format!(" {}", below(&name))).collect();
+        }
+        format!(" {} {}{data}", below(&set.owner), set.rtype)
     };
     let sets = |sets: &[RrSet]| sets.iter().map(set).collect::<Vec<_>>().join(";");
     match outcome {
@@ -98,6 +132,7 @@ fn ask(catalog: &Catalog, views: &Views, question: &str) -> String {
         Outcome::Answer { answer, additional } => format!("Answer{} +{}", sets(&answer), sets(&additional)),
         Outcome::NoData { aliases, .. } => format!("NoData{}", sets(&aliases)),
         Outcome::NxDomain { aliases, .. } => format!("NxDomain{}", sets(&aliases)),
+        Outcome::YxDomain { aliases } => format!("YxDomain{}", sets(&aliases)),
         Outcome::Referral { ns, .. } => format!("Referral{}", set(&ns)),
         Outcome::Refused => "Refused".to_owned(),
         Outcome::ServFail => "ServFail".to_owned(),
@@ -155,20 +190,28 @@ fn the_server_s_own_names_exist_like_any_other() {
         &views,
         &[
             ("@ SOA", "Answer @ SOA"),
-            ("@ NS", "Answer @ NS + ns.@ A 127.0.0.1"),
+            ("@ NS", "Answer @ NS + server.srvd.ns.@ A 127.0.0.1"),
             ("@ A", "NoData"),
-            ("ns A", "Answer ns.@ A 127.0.0.1"),
-            ("ns TXT", "NoData"),
+            ("server.srvd.ns A", "Answer server.srvd.ns.@ A 127.0.0.1"),
+            ("server.srvd.ns TXT", "NoData"),
+            ("ns A", "NoData"),
             ("x.ns A", "NxDomain"),
+            ("lb._dns-sd._udp PTR", "Answer lb._dns-sd._udp.@ PTR @"),
+            ("b._dns-sd._udp PTR", "Answer b._dns-sd._udp.@ PTR @"),
+            ("db._dns-sd._udp PTR", "NxDomain"),
+            ("_dns-sd._udp PTR", "NoData"),
+            ("_udp PTR", "NoData"),
         ],
     );
     table(
-        &catalog(Some("dns CNAME ns\ntop CNAME @\n* TXT star\n@ TXT apex\n"), &[]),
+        &catalog(Some("dns CNAME server.srvd.ns\ntop CNAME @\n* TXT star\n@ TXT apex\nlb._dns-sd._udp PTR x\n"), &[]),
         &views,
         &[
-            ("dns A", "Answer dns.@ CNAME; ns.@ A 127.0.0.1"),
+            ("dns A", "Answer dns.@ CNAME; server.srvd.ns.@ A 127.0.0.1"),
             ("top SOA", "Answer top.@ CNAME; @ SOA"),
-            ("top NS", "Answer top.@ CNAME; @ NS + ns.@ A 127.0.0.1"),
+            ("top NS", "Answer top.@ CNAME; @ NS + server.srvd.ns.@ A 127.0.0.1"),
+            ("lb._dns-sd._udp PTR", "Answer lb._dns-sd._udp.@ PTR x.@"),
+            ("b._dns-sd._udp PTR", "Answer b._dns-sd._udp.@ PTR @"),
             ("x.ns TXT", "NxDomain"),
             ("x TXT", "Answer x.@ TXT"),
             ("x.web TXT", "NxDomain"),
@@ -179,7 +222,7 @@ fn the_server_s_own_names_exist_like_any_other() {
     table(
         &catalog(Some("@ NS other\nother A 192.0.2.1\n"), &[]),
         &views,
-        &[("@ NS", "Answer @ NS + other.@ A 192.0.2.1"), ("ns A", "NxDomain")],
+        &[("@ NS", "Answer @ NS + other.@ A 192.0.2.1"), ("server.srvd.ns A", "NxDomain")],
     );
 }
 
@@ -213,4 +256,41 @@ fn a_zone_inside_the_live_zone_leaves_registered_names_alone() {
         ],
     );
     table(&catalog, &views(&[("db", "i1", json!({}))]), &[("web A", "NoData"), ("db A", "Answer db.@ A 10.0.0.1")]);
+    let nobody = Views(BTreeMap::new());
+    let deep = self::catalog(Some("* TXT star\n"), &[("a.b.svc.local", inner)]);
+    table(
+        &deep,
+        &nobody,
+        &[("b TXT", "NoData"), ("host.a.b A", "Answer host.a.b.@ A 192.0.2.2"), ("c.b A", "NxDomain")],
+    );
+}
+
+#[test]
+fn ds_of_the_live_apex_is_the_parent_s() {
+    let parent = "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n";
+    let delegating = format!("{parent}svc NS server.srvd.ns.svc\nsvc DS 1 8 2 {}\n", "00".repeat(32));
+    let views = views(&[("web", "i1", json!({}))]);
+    let with = |text: &str| catalog(None, &[("local", text)]);
+    table(&with(&delegating), &views, &[("@ DS", "Answer @ DS"), ("web DS", "NoData"), ("@ A", "NoData")]);
+    table(&with(&format!("{parent}svc NS server.srvd.ns.svc\n")), &views, &[("@ DS", "NoData")]);
+    // A parent that does not know the name would deny all of it.
+    table(&with(parent), &views, &[("@ DS", "NoData"), ("x.local. DS", "NxDomain")]);
+    table(&catalog(None, &[]), &views, &[("@ DS", "NoData")]);
+}
+
+#[test]
+fn the_name_server_s_name_is_nobody_else_s() {
+    let shadow = json!({"address": "10.0.0.9", "tags": ["srvd"], "ports": {"srvd": 1}});
+    let views =
+        views(&[("ns", "server", shadow.clone()), ("ns", "i1", json!({"tags": ["other"]})), ("srvd", "ns", shadow)]);
+    table(
+        &catalog(None, &[]),
+        &views,
+        &[
+            ("@ NS", "Answer @ NS + server.srvd.ns.@ A 127.0.0.1"),
+            ("server.srvd.ns A", "Answer server.srvd.ns.@ A 127.0.0.1"),
+            ("srvd.ns A", "Answer srvd.ns.@ A 10.0.0.9"),
+            ("server.ns A", "Answer server.ns.@ A 10.0.0.9"),
+        ],
+    );
 }

@@ -1,0 +1,71 @@
+//! Questions to the live zone, where registered and static names meet.
+
+use super::super::authoritative::{self, Beyond, Context, alias_end};
+use super::super::live::{Live, Node, Records};
+use super::super::order::Draw;
+use super::super::outcome::Outcome;
+use super::Catalog;
+use crate::wire::{Name, RecordType, RrSet};
+
+/// The types that stand in for ANY, best first: one RRset is answered (RFC 8482 §4.1).
+const FOR_ANY: [RecordType; 5] = [RecordType::A, RecordType::AAAA, RecordType::SRV, RecordType::PTR, RecordType::TXT];
+
+/// How often an alias may lead from static records into the live zone and back.
+const MAX_HOPS: usize = 8;
+
+impl Catalog {
+    /// Follows aliases among the names of the live zone, static and registered ones alike.
+    pub(super) fn resolve_live(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Outcome {
+        let mut chain: Vec<RrSet> = Vec::new();
+        let mut name = qname.clone();
+        for _ in 0..MAX_HOPS {
+            let outcome = self.resolve_once(registry, &name, qtype, draw);
+            match outcome {
+                Outcome::NoData { aliases, soa } => {
+                    let next = alias_end(&aliases).filter(|next| self.is_registered(registry, next));
+                    let Some(next) = next else { return Outcome::NoData { aliases, soa }.behind(chain) };
+                    chain.extend(aliases);
+                    name = next;
+                }
+                end => return end.behind(chain),
+            }
+        }
+        Outcome::ServFail
+    }
+
+    fn resolve_once(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Outcome {
+        let soa = self.negative_soa(registry);
+        if let Some(node) = self.node(registry, qname).filter(Node::is_registered) {
+            return self.registered(registry, &node, qname, qtype, draw, soa);
+        }
+        let beyond = |name: &Name| match self.node(registry, name) {
+            None if self.above.contains(name) => Beyond::Exists,
+            None => Beyond::Nothing,
+            Some(node) if node.is_registered() => Beyond::Owned,
+            Some(_) => Beyond::Exists,
+        };
+        authoritative::resolve(&Context { zone: &self.beside, soa: &soa, beyond: &beyond }, qname, qtype)
+    }
+
+    /// The outcome for a name that the registry owns, with all its types.
+    fn registered(
+        &self,
+        registry: &dyn Live,
+        node: &Node,
+        qname: &Name,
+        qtype: RecordType,
+        draw: &Draw,
+        soa: RrSet,
+    ) -> Outcome {
+        let types = if qtype == RecordType::ANY { FOR_ANY.as_slice() } else { &[qtype] };
+        for &rtype in types {
+            let Records { ttl, rdata, mut additional, hosts } = self.live.records(registry, node, rtype, draw);
+            if !rdata.is_empty() {
+                additional.extend(self.host_records(registry, hosts, draw));
+                let answer = RrSet { owner: qname.clone(), rtype, ttl, rdata };
+                return Outcome::Answer { answer: vec![answer], additional };
+            }
+        }
+        Outcome::NoData { aliases: Vec::new(), soa }
+    }
+}

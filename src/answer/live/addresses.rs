@@ -1,0 +1,56 @@
+//! A and AAAA records of several instances.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::super::order::{self, Candidate, Draw};
+use crate::model::Instance;
+use crate::wire::{Rdata, RecordType};
+
+/// Address records of one family, from the lowest priority that has any: each address once, with the weights of all who
+/// share it.
+pub(super) fn addresses<'a>(
+    instances: impl Iterator<Item = &'a Arc<Instance>>,
+    rtype: RecordType,
+    draw: &Draw,
+) -> Vec<Rdata> {
+    let mut lowest = None;
+    let mut found: Vec<(IpAddr, u64)> = Vec::new();
+    for instance in instances {
+        let of_family = |ip: &&IpAddr| ip.is_ipv4() == (rtype == RecordType::A);
+        let mut own = instance.registration.address.ips().iter().filter(of_family).peekable();
+        let priority = instance.registration.priority;
+        if own.peek().is_none() || lowest.is_some_and(|lowest| lowest < priority) {
+            continue;
+        }
+        if lowest != Some(priority) {
+            lowest = Some(priority);
+            found.clear();
+        }
+        found.extend(own.map(|ip| (*ip, u64::from(instance.effective_weight().0))));
+    }
+    found.sort_unstable_by_key(|(ip, _)| *ip);
+    found.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        kept.1 += if same { next.1 } else { 0 };
+        same
+    });
+    let candidates =
+        found.into_iter().map(|(ip, weight)| Candidate { priority: 0, identity: stands_for(ip), weight, item: ip });
+    draw.take(candidates).filter_map(|ip| address_rdata(ip, rtype)).collect()
+}
+
+fn stands_for(ip: IpAddr) -> u64 {
+    match ip {
+        IpAddr::V4(ip) => order::identity(&ip.octets()),
+        IpAddr::V6(ip) => order::identity(&ip.octets()),
+    }
+}
+
+pub(super) fn address_rdata(ip: IpAddr, rtype: RecordType) -> Option<Rdata> {
+    match (ip, rtype) {
+        (IpAddr::V4(ip), RecordType::A) => Some(ip.octets().into()),
+        (IpAddr::V6(ip), RecordType::AAAA) => Some(ip.octets().into()),
+        _ => None,
+    }
+}
