@@ -5,3 +5,8 @@ mod common;
 mod table;
 
 mod rfc1034;
+mod rfc1035;
+mod rfc2782;
+mod rfc3596;
+mod rfc6672;
+mod rfc6763;
