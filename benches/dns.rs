@@ -10,7 +10,7 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hickory_proto::op::{Message, ResponseCode};
 use serde_json::json;
-use srvd::answer::{Catalog, LiveZone};
+use srvd::answer::{Catalog, LiveZone, ReverseZones};
 use srvd::config;
 use srvd::dns::{Client, Responder, Settings, Transport};
 use srvd::engine::{Clock, Engine};
@@ -33,6 +33,8 @@ fn rules() -> Rules {
 fn responder(services: usize, instances: usize) -> Responder {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (engine, mut runner) = Engine::new(Memory, rules(), Clock::start());
+    let reverse = ["10.0.0.0/8".parse().unwrap()];
+    engine.index().keep_addresses(&reverse);
     runtime.block_on(async {
         runner.load().await.unwrap();
         let running = tokio::spawn(runner.run(std::future::pending()));
@@ -56,7 +58,7 @@ fn responder(services: usize, instances: usize) -> Responder {
         srv_weight_scale: 1,
         addresses: vec![HERE],
     };
-    let catalog = Catalog::new(live, None, Zones::default());
+    let catalog = Catalog::new(live, None, Zones::default()).with_reverse(ReverseZones::new(&reverse));
     Responder::new(catalog, Arc::clone(engine.index()), Settings::new(&config::Dns::default(), [7; 16]))
 }
 
@@ -104,5 +106,24 @@ fn answers(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, answers);
+/// Browsing by DNS-SD and names of addresses. Of a list of types that does not fit, the size must not matter.
+fn pointers(c: &mut Criterion) {
+    let many = responder(1000, 5);
+    for (case, name, expected) in [
+        ("browse", "_s500._tcp.svc.local", Expected(ResponseCode::NoError, 5, false)),
+        ("types", "_services._dns-sd._udp.svc.local", Expected(ResponseCode::NoError, 58, true)),
+        ("reverse", "7.0.0.10.in-addr.arpa", Expected(ResponseCode::NoError, 1, false)),
+        ("reverse-nxdomain", "7.0.99.10.in-addr.arpa", Expected(ResponseCode::NXDomain, 0, false)),
+    ] {
+        measure(c, &format!("dns/ptr/{case}/1000"), &many, &query(name, RecordType::PTR), &expected);
+    }
+    let more = responder(10_000, 1);
+    let packet = query("_services._dns-sd._udp.svc.local", RecordType::PTR);
+    measure(c, "dns/ptr/types/10000", &more, &packet, &Expected(ResponseCode::NoError, 56, true));
+    let one = responder(1, 100);
+    let expected = Expected(ResponseCode::NoError, 56, true);
+    measure(c, "dns/ptr/browse-of-one-service/100", &one, &query("_s0._tcp.svc.local", RecordType::PTR), &expected);
+}
+
+criterion_group!(benches, answers, pointers);
 criterion_main!(benches);

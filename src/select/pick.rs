@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::load::LoadFactors;
 use super::{Rotations, Selector};
-use crate::answer::order::{self, Candidate, Draw};
 use crate::answer::ServiceView;
+use crate::answer::order::{self, Candidate, Draw};
 use crate::model::{Instance, InstanceId, Load, Strategy};
 
 /// The instances to pick from: those that DNS serves and `selector` admits, of the lowest priority that has one. Those of

@@ -207,7 +207,9 @@ impl std::fmt::Display for Record {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { owner, ttl, kind, data, .. } = self;
         let dot = if owner == "." { "" } else { "." };
-        write!(f, "{owner}{dot} {ttl} {kind} {data}")
+        // Names in data have their last dot, but for those of SRV records.
+        let last = if kind == "SRV" && !data.ends_with('.') { "." } else { "" };
+        write!(f, "{owner}{dot} {ttl} {kind} {data}{last}")
     }
 }
 

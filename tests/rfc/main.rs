@@ -5,10 +5,15 @@ mod common;
 mod table;
 
 mod rfc1034;
+mod rfc1035;
 mod rfc2181;
+mod rfc2782;
+mod rfc3596;
 mod rfc4035;
 mod rfc4892;
 mod rfc5001;
+mod rfc6672;
+mod rfc6763;
 mod rfc6891;
 mod rfc7828;
 mod rfc7830;

@@ -213,6 +213,12 @@ fn settings_must_agree() {
         (vec!["dns.listen=127.0.0.1:1,127.0.0.1:1"], "--set: dns.listen: names 127.0.0.1:1 more than once"),
         (vec!["dns.listen=127.0.0.1:0,127.0.0.1:0"], ""),
         (vec!["http.listen=[::1]:0"], ""),
+        (vec!["dns.reverse_zones=10.0.0.7/8,fd00::/7"], ""),
+        (
+            vec!["dns.reverse_zones=10.0.0.0/8,::/0"],
+            "--set: dns.reverse_zones: ::/0 holds every address there is; name the prefixes of instances, such as \
+             10.0.0.0/8 or fd00::/8",
+        ),
         (
             vec!["http.listen=127.0.0.1:5300"],
             "--set: http.listen: 127.0.0.1:5300 is taken by dns.listen, which serves TCP there too",
