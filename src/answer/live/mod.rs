@@ -10,7 +10,7 @@
 //!
 //! A name exists while a registered instance, of whatever status, stands behind it; its records are those of the
 //! instances that are served. So a service whose instances are all down is NODATA, and one that is gone is NXDOMAIN.
-//! [`names`] finds what stands behind a name, [`records`] makes its records, [`apex`] those of the zone itself.
+//! `names` finds what stands behind a name, `records` makes its records, `apex` those of the zone itself.
 
 mod addresses;
 mod apex;
