@@ -11,12 +11,12 @@ fn who_asks_learns_it() {
         "
 > svc.local. A opt=3
 NOERROR aa
-authority svc.local. 5 SOA ns.svc.local. hostmaster.svc.local. 0 3600 600 86400 5
+authority svc.local. 5 SOA server.srvd.ns.svc.local. hostmaster.svc.local. 0 3600 600 86400 5
 option 3 6e7331
 
 > svc.local. A edns                               ; §2.1: not unless it is asked for
 NOERROR aa
-authority svc.local. 5 SOA ns.svc.local. hostmaster.svc.local. 0 3600 600 86400 5
+authority svc.local. 5 SOA server.srvd.ns.svc.local. hostmaster.svc.local. 0 3600 600 86400 5
 
 > www.example. A opt=3:ffff tcp                   ; data in the request means nothing
 REFUSED

@@ -30,8 +30,8 @@ error 18
 
 > svc.local. NS edns                               ; nothing to explain
 NOERROR aa
-answer svc.local. 5 NS ns.svc.local.
-additional ns.svc.local. 5 A 127.0.0.1
+answer svc.local. 5 NS server.srvd.ns.svc.local.
+additional server.srvd.ns.svc.local. 5 A 127.0.0.1
 ",
     );
 }
