@@ -10,14 +10,14 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Moment, Registration, Revision, ServiceName, Span, Tick};
-use srvd::registry::{Command, Done, Registry, Rules};
+use srvd::registry::{Changes, Command, Done, Registry, Rules};
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn rules() -> Rules {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     let defaults = Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() };
-    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11 }
+    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 }
 }
 
 fn now() -> Moment {
@@ -38,13 +38,13 @@ fn registration(weight: u16) -> Arc<Registration> {
 }
 
 fn filled(size: usize) -> Registry {
-    let (mut registry, mut events) = (Registry::new(rules(), Revision::ZERO), Vec::new());
+    let (mut registry, mut changes) = (Registry::new(rules(), Revision::ZERO), Changes::default());
     let same = registration(1);
     for number in 0..size {
         let command = Command::Register { key: key(number), registration: Arc::clone(&same), only_new: true };
-        registry.apply(command, now(), &mut events).unwrap();
+        registry.apply(command, now(), &mut changes).unwrap();
     }
-    assert_eq!(events.len(), size);
+    assert_eq!(changes.events.len(), size);
     registry
 }
 
@@ -53,25 +53,26 @@ fn changes(c: &mut Criterion) {
     for size in [1_000, 100_000] {
         let mut registry = filled(size);
         let keys: Vec<Key> = (0..size).map(key).collect();
-        let (mut events, mut turn) = (Vec::new(), 0);
+        let (mut changes, mut turn) = (Changes::default(), 0);
         c.bench_function(&format!("registry/register/{size}"), |bencher| {
             bencher.iter(|| {
                 let key = keys[turn * 7919 % size].clone();
                 // Every round brings another weight, so that each registration is a change.
                 let registration = Arc::clone(&variants[turn / size % 2]);
                 turn += 1;
-                events.clear();
-                let done = registry.apply(Command::Register { key, registration, only_new: false }, now(), &mut events);
-                assert!(matches!(black_box(done), Ok(Done::Replaced(_))) && events.len() == 1);
+                changes.events.clear();
+                let done =
+                    registry.apply(Command::Register { key, registration, only_new: false }, now(), &mut changes);
+                assert!(matches!(black_box(done), Ok(Done::Replaced(_))) && changes.events.len() == 1);
             });
         });
         c.bench_function(&format!("registry/heartbeat/{size}"), |bencher| {
             bencher.iter(|| {
                 turn += 1;
                 let key = keys[turn * 7919 % size].clone();
-                events.clear();
-                let done = registry.apply(Command::Heartbeat { key, report: None }, now(), &mut events);
-                assert!(matches!(black_box(done), Ok(Done::Noted)) && events.is_empty());
+                changes.events.clear();
+                let done = registry.apply(Command::Heartbeat { key, report: None }, now(), &mut changes);
+                assert!(matches!(black_box(done), Ok(Done::Noted)) && changes.events.is_empty());
             });
         });
     }

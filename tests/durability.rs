@@ -64,6 +64,49 @@ fn what_was_acknowledged_survives_a_crash() {
 }
 
 #[test]
+fn what_operators_said_survives_a_crash() {
+    let mut server = Server::start();
+    for id in ["drained", "leaving", "marked", "gone", "lifted"] {
+        server.register("web", id, json!({ "address": "10.0.0.1", "port": 80, "ttl": "none" }));
+    }
+    let path = |id: &str, rest: &str| format!("/v1/services/web/instances/{id}/{rest}");
+    server.api.put_empty(&path("drained", "drain")).expect(200);
+    server.says("web", "leaving", "draining");
+    for id in ["marked", "gone", "lifted"] {
+        server.api.put(&path(id, "maintenance"), json!({ "reason": "new disk" })).expect(200);
+    }
+    server.api.delete("/v1/services/web/instances/gone").expect(204);
+    server.api.delete(&path("lifted", "maintenance")).expect(200);
+    let checks = json!([{ "kind": "tcp", "interval": "1h" }]);
+    server.api.put("/v1/services/web", json!({ "record_ttl": 7, "default_checks": checks })).expect(200);
+    let before = (server.revision(), server.serial());
+    for clean in [false, true] {
+        if clean {
+            server = server.restart();
+        } else {
+            server.kill9();
+            server = server.setup().start();
+        }
+        assert_not_lower(&server, before);
+        server.register("web", "gone", json!({ "address": "10.0.0.1", "port": 80, "ttl": "none" }));
+        for (id, status, reason) in [
+            ("drained", "draining", "taken out by an operator"),
+            ("leaving", "draining", "it says that it is leaving"),
+            ("marked", "maintenance", "in maintenance: new disk"),
+            ("gone", "maintenance", "in maintenance: new disk"),
+        ] {
+            let instance = server.instance("web", id);
+            assert_eq!((&instance["status"], &instance["reason"]), (&json!(status), &json!(reason)), "{id}");
+            assert_eq!(instance["checks"][0]["kind"], "tcp", "{id} has the checks of its service");
+        }
+        assert_ne!(server.instance("web", "lifted")["status"], "maintenance");
+        let settings = &server.api.get("/v1/services/web").expect(200).json()["settings"];
+        assert_eq!((&settings["record_ttl"], &settings["default_checks"][0]["interval"]), (&json!(7), &json!("1h")));
+        server.api.delete("/v1/services/web/instances/gone").expect(204);
+    }
+}
+
+#[test]
 fn the_memory_store_forgets() {
     let server = Setup::new().set("store.kind", "memory").start();
     server.register("web", "a", json!({ "address": "10.0.0.1", "port": 80 }));

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::model::{Instance, PortName, Protocol, Revision, ServiceName, Status, Tag};
+use crate::model::{Instance, PortName, Protocol, Revision, ServiceName, Settings, Status, Tag};
 
 /// One service at one revision.
 #[derive(Debug)]
 pub struct ServiceView {
     name: ServiceName,
     revision: Revision,
+    settings: Option<Arc<Settings>>,
     /// In the order of their ids.
     instances: Box<[Arc<Instance>]>,
     /// Which instances carry each tag that is a label.
@@ -29,7 +30,12 @@ pub const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
 
 impl ServiceView {
     /// A view of `instances`, which come in the order of their ids.
-    pub fn new(name: ServiceName, revision: Revision, instances: impl Iterator<Item = Arc<Instance>>) -> Self {
+    pub fn new(
+        name: ServiceName,
+        revision: Revision,
+        settings: Option<Arc<Settings>>,
+        instances: impl Iterator<Item = Arc<Instance>>,
+    ) -> Self {
         let instances: Box<[_]> = instances.collect();
         let mut tags: BTreeMap<SmolStr, Vec<u32>> = BTreeMap::new();
         for (at, instance) in instances.iter().enumerate() {
@@ -42,7 +48,8 @@ impl ServiceView {
             }
         }
         let tags = tags.into_iter().map(|(tag, carriers)| (tag, carriers.into())).collect();
-        let mut view = Self { name, revision, instances, tags, protocols: [false; 2], served_protocols: [false; 2] };
+        let (protocols, served_protocols) = ([false; 2], [false; 2]);
+        let mut view = Self { name, revision, settings, instances, tags, protocols, served_protocols };
         let of = |protocol| Filter { protocol: Some(protocol), ..Filter::default() };
         view.protocols = PROTOCOLS.map(|protocol| view.select(&of(protocol)).next().is_some());
         view.served_protocols = PROTOCOLS.map(|protocol| view.served(&of(protocol)).next().is_some());
@@ -56,6 +63,11 @@ impl ServiceView {
     /// The revision of the last change of this service.
     pub fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// What an operator set for the service; everything unset when nobody did.
+    pub fn settings(&self) -> &Settings {
+        self.settings.as_deref().unwrap_or(&Settings::UNSET)
     }
 
     /// All instances, whatever their status, in the order of their ids.

@@ -28,6 +28,11 @@ pub(super) trait Ask {
         false
     }
 
+    /// Why a reply is not what was asked for although the server did not refuse.
+    fn falls_short(&self, _reply: &Value) -> Option<String> {
+        None
+    }
+
     /// The reply for people, without the last line feed. `reply` is null when the server had nothing to say.
     fn show(&self, reply: &Value, page: Page) -> String;
 }
@@ -73,6 +78,9 @@ fn answer(ask: &dyn Ask, input: &mut dyn Read, screen: Screen) -> Result<Vec<u8>
     if !reply.status.is_success() {
         let problem = Problem::read(reply.status, &reply.body);
         return Err(Failure::Refused { subject, status: reply.status, problem });
+    }
+    if let Some(why) = ask.falls_short(&json(connection, &reply)?) {
+        return Err(Failure::Short { subject, why });
     }
     match connection.output {
         Output::Json => Ok(reply.body.into()),

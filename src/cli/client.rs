@@ -39,12 +39,14 @@ pub(super) struct Call {
     /// Whether to send `If-None-Match: *`: do it only if there is no such thing yet.
     pub(super) if_absent: bool,
     pub(super) body: Option<Map<String, Value>>,
+    /// The longest wait for the whole reply, where it is not the usual one.
+    pub(super) patience: Option<Duration>,
 }
 
 impl Call {
     /// A call without a body.
     pub(super) fn new(subject: impl Into<String>, method: Method, target: Target) -> Self {
-        Self { subject: subject.into(), method, target, if_absent: false, body: None }
+        Self { subject: subject.into(), method, target, if_absent: false, body: None, patience: None }
     }
 }
 
@@ -89,13 +91,12 @@ impl Client {
 
     /// Makes the call and waits for the whole reply.
     pub(super) fn send(&self, call: Call) -> Result<Reply, ClientError> {
+        let limit = call.patience.unwrap_or(self.total_limit);
         let request = self.request(call)?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ClientError::Runtime)?;
         let reply = runtime.block_on(async {
-            tokio::time::timeout(self.total_limit, self.exchange(request))
-                .await
-                .unwrap_or_else(|_| Err(self.timed_out()))
+            tokio::time::timeout(limit, self.exchange(request)).await.unwrap_or_else(|_| Err(self.timed_out(limit)))
         });
         // A name lookup that hangs cannot be cancelled; it must not hold up the exit.
         runtime.shutdown_background();
@@ -109,11 +110,13 @@ impl Client {
         if let Some(id) = last_id.and_then(|id| HeaderValue::from_str(id).ok()) {
             request.headers_mut().insert("last-event-id", id);
         }
-        tokio::time::timeout(self.total_limit, self.response(request)).await.unwrap_or_else(|_| Err(self.timed_out()))
+        tokio::time::timeout(self.total_limit, self.response(request))
+            .await
+            .unwrap_or_else(|_| Err(self.timed_out(self.total_limit)))
     }
 
-    fn timed_out(&self) -> ClientError {
-        ClientError::TimedOut { server: self.server.clone(), limit: self.total_limit }
+    fn timed_out(&self, limit: Duration) -> ClientError {
+        ClientError::TimedOut { server: self.server.clone(), limit }
     }
 
     fn request(&self, call: Call) -> Result<Request<Full<Bytes>>, ClientError> {

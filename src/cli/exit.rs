@@ -39,6 +39,8 @@ pub(super) enum Failure {
     Client(#[from] ClientError),
     #[error("{}", .problem.about(.subject))]
     Refused { subject: String, status: StatusCode, problem: Problem },
+    #[error("{subject}: {why}")]
+    Short { subject: String, why: String },
     #[error("{server} answered {status}, but not in JSON; is it a srvd server?")]
     NotJson { server: String, status: u16 },
     #[error("standard output: {0}")]
@@ -58,7 +60,7 @@ impl Failure {
                 | ClientError::Broken { .. }
                 | ClientError::TimedOut { .. } => Exit::Unreachable,
             },
-            Self::Refused { .. } | Self::NotJson { .. } | Self::Output(_) => Exit::Refused,
+            Self::Refused { .. } | Self::Short { .. } | Self::NotJson { .. } | Self::Output(_) => Exit::Refused,
         }
     }
 }

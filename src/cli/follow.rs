@@ -81,7 +81,7 @@ fn passes(failure: &Failure) -> bool {
     match failure {
         Failure::Client(_) => true,
         Failure::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
-        Failure::Usage(_) | Failure::NotJson { .. } | Failure::Output(_) => false,
+        Failure::Usage(_) | Failure::Short { .. } | Failure::NotJson { .. } | Failure::Output(_) => false,
     }
 }
 

@@ -9,6 +9,7 @@ mod check_flag;
 mod client;
 mod connection;
 mod deregister;
+mod drain;
 mod exit;
 mod filters;
 mod follow;
@@ -39,6 +40,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use connection::{Connection, Output, ServerUrl};
 pub use deregister::DeregisterArgs;
+pub use drain::{DrainArgs, MaintenanceArgs, ResumeArgs};
 pub use exit::Exit;
 pub use heartbeat::HeartbeatArgs;
 pub use instances::InstancesArgs;
@@ -100,6 +102,12 @@ pub enum ClientCommand {
     Deregister(DeregisterArgs),
     /// Renew the lease of an instance
     Heartbeat(HeartbeatArgs),
+    /// Take an instance out of DNS, still registered
+    Drain(DrainArgs),
+    /// Put an instance back into DNS: end its drain and its maintenance
+    Resume(ResumeArgs),
+    /// Take an instance out of DNS until this is lifted, whatever it does meanwhile
+    Maintenance(MaintenanceArgs),
     /// List the services
     Services(ServicesArgs),
     /// List the instances of a service
@@ -118,6 +126,9 @@ impl ClientCommand {
             Self::Register(args) => args.as_ref(),
             Self::Deregister(args) => args,
             Self::Heartbeat(args) => args,
+            Self::Drain(args) => args,
+            Self::Resume(args) => args,
+            Self::Maintenance(args) => args,
             Self::Services(args) => args,
             Self::Instances(args) => args,
             Self::Pick(args) => args,

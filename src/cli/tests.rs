@@ -108,6 +108,12 @@ fn lines_that_are_refused_as_usage() {
         ("srvd pick web --strategy best", InvalidValue),
         ("srvd watch web --since now", ValueValidation),
         ("srvd status web", UnknownArgument),
+        ("srvd drain web", MissingRequiredArgument),
+        ("srvd drain web a --wait=11m", ValueValidation),
+        ("srvd drain web a --wait 1m", UnknownArgument),
+        ("srvd maintenance web a --off --reason x", ArgumentConflict),
+        ("srvd maintenance web a --off --wait", ArgumentConflict),
+        ("srvd resume web a --wait", UnknownArgument),
         ("srvd services --limit x", ValueValidation),
         ("srvd services --output yaml", InvalidValue),
         ("srvd services --server https://localhost:8053", ValueValidation),
@@ -130,6 +136,17 @@ fn what_is_sent() {
             "PUT /v1/services/web/instances/a/heartbeat ",
             r#"{"status":"draining","message":"bye"}"#,
         ),
+        ("drain web a", "PUT /v1/services/web/instances/a/drain ", ""),
+        ("drain web a --wait", "PUT /v1/services/web/instances/a/drain?wait=10m ", ""),
+        ("drain web a --wait=1m", "PUT /v1/services/web/instances/a/drain?wait=1m ", ""),
+        ("maintenance web a", "PUT /v1/services/web/instances/a/maintenance ", ""),
+        (
+            "maintenance web a --reason disk --wait=5s",
+            "PUT /v1/services/web/instances/a/maintenance?wait=5s ",
+            r#"{"reason":"disk"}"#,
+        ),
+        ("maintenance web a --off", "DELETE /v1/services/web/instances/a/maintenance ", ""),
+        ("resume web a", "PUT /v1/services/web/instances/a/resume ", ""),
         ("services", "GET /v1/services ", ""),
         ("services --tag t --prefix p --limit 5 --after n", "GET /v1/services?tag=t&prefix=p&limit=5&after=n ", ""),
         ("instances web", "GET /v1/services/web ", ""),
@@ -146,7 +163,7 @@ fn what_is_sent() {
             "",
         ),
     ] {
-        let responder = Responder::json("200 OK", "{}");
+        let responder = Responder::json("200 OK", r#"{"safe":true}"#);
         let words: Vec<_> = line.split(' ').collect();
         let outcome = srvd(&responder.url(), &words, b"");
         assert_eq!((outcome.exit, outcome.errors.as_str()), (Exit::Done, ""), "{line}");
@@ -165,6 +182,20 @@ fn what_is_printed() {
         ("heartbeat web a", "", "renewed web/a\n"),
         ("pick web", instance, "instance  web/a\nstatus    healthy\nport      80\n"),
         ("status", r#"{"revision":7}"#, "revision  7\n"),
+        (
+            "drain web a",
+            r#"{"safe_at":"2026-07-01T10:00:05.5Z","safe":false}"#,
+            "draining web/a; safe to stop at 2026-07-01T10:00:05.5Z\n",
+        ),
+        ("drain web a --wait", r#"{"safe_at":"2026-07-01T10:00:00Z","safe":true}"#, "draining web/a; safe to stop\n"),
+        ("maintenance web a", r#"{"safe":true}"#, "web/a is in maintenance; safe to stop\n"),
+        (
+            "maintenance web a --off",
+            r#"{"instance":{"status":"lapsed","reason":"its lease ran out"}}"#,
+            "web/a is lapsed: its lease ran out\n",
+        ),
+        ("resume web a", r#"{"instance":{"status":"healthy"}}"#, "web/a is healthy\n"),
+        ("resume web a", r#"{"safe":true}"#, "nothing holds web/a back; it is not registered\n"),
         ("services", r#"{"services":[{"service":"web","health":"down"}]}"#, "SERVICE  HEALTH\nweb      down\n"),
         ("instances web", r#"{"instances":[{"id":"a","status":"healthy"}]}"#, "INSTANCE  STATUS\na         healthy\n"),
     ] {
@@ -274,6 +305,19 @@ fn refused() {
             assert_eq!(outcome.exit, Exit::Refused, "{line}");
             assert_eq!((outcome.output.as_str(), outcome.errors.as_str()), ("", errors), "{line}");
         }
+    }
+}
+
+#[test]
+fn a_wait_that_was_too_short_is_a_failure() {
+    for (line, exit) in [("drain web a --wait=1s", Exit::Refused), ("drain web a", Exit::Done)] {
+        let responder = Responder::json("200 OK", r#"{"safe_at":"2026-07-01T10:00:05Z","safe":false}"#);
+        let words: Vec<_> = line.split(' ').collect();
+        let outcome = srvd(&responder.url(), &words, b"");
+        assert_eq!(outcome.exit, exit, "{line}");
+        let told =
+            outcome.errors == "srvd: web/a: caches may hold it until 2026-07-01T10:00:05Z; do not stop it before\n";
+        assert_eq!(told, exit == Exit::Refused, "{}", outcome.errors);
     }
 }
 

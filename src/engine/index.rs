@@ -57,9 +57,9 @@ impl Index {
 
     /// Replaces the view of one service. What leads to a view comes into being before the view that needs it, and goes
     /// after it.
-    pub(super) fn publish(&self, name: &ServiceName, view: Option<ServiceView>) {
+    pub(super) fn publish(&self, name: &ServiceName, new: Option<Arc<ServiceView>>) {
         let services = self.services.pin();
-        let (old, new) = (services.get(name).cloned(), view.map(Arc::new));
+        let old = services.get(name).cloned();
         let leaving =
             self.addresses.get().map(|addresses| (addresses, addresses.prepare(old.as_deref(), new.as_deref())));
         self.count(new.as_deref(), |counter| counter.fetch_add(1, Ordering::AcqRel));

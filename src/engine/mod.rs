@@ -5,8 +5,10 @@
 //! published. What srvd notices by itself (verdicts, lapses, what heartbeats report) is published at once and written
 //! soon after, so that a store that fails never keeps a dead instance in DNS.
 
+mod caches;
 mod clock;
 mod index;
+mod records;
 mod run;
 mod store;
 #[cfg(test)]
@@ -15,10 +17,12 @@ mod watch;
 
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
 use tokio::sync::{mpsc, oneshot};
 
 pub use clock::Clock;
 pub use index::Index;
+pub use records::Records;
 pub use run::Runner;
 pub use store::{Batch, Loaded, Store, StoreError, Write};
 pub use watch::{Published, Snapshot, Subscription, Told, Window};
@@ -27,8 +31,9 @@ use watch::Hub;
 
 use crate::answer::Live;
 use crate::model::pulse::Words;
-use crate::model::{Instance, Key, Renewal, Revision, SelfReport, ServiceName};
+use crate::model::{Instance, Key, Maintenance, Renewal, Revision, SelfReport, ServiceName, Tick};
 use crate::registry::{Command, Done, Observation, Refusal, Report, Rules};
+use caches::Caches;
 
 /// An error with its causes on one line.
 fn describe(error: &dyn std::error::Error) -> String {
@@ -43,18 +48,24 @@ const QUEUE: usize = 4096;
 #[derive(Debug, Clone)]
 pub struct Engine {
     index: Arc<Index>,
+    records: Arc<Records>,
+    caches: Arc<Caches>,
     clock: Clock,
     writes: mpsc::Sender<Request>,
     notes: mpsc::Sender<Request>,
     hub: Arc<Hub>,
 }
 
-/// A command on its way to the engine, with where the result goes if anyone waits for it.
+/// Commands on their way to the engine, with where the results go if anyone waits for them. They are carried out in
+/// their order, and nothing comes between them.
 #[derive(Debug)]
 struct Request {
-    command: Command,
-    reply: Option<oneshot::Sender<Result<Done, WriteError>>>,
+    commands: SmallVec<[Command; 1]>,
+    reply: Option<oneshot::Sender<Results>>,
 }
+
+/// One for each command, in the same order.
+type Results = SmallVec<[Result<Done, WriteError>; 1]>;
 
 /// Why a change did not happen.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -87,14 +98,21 @@ impl Engine {
         let (writes, write_queue) = mpsc::channel(QUEUE);
         let (notes, note_queue) = mpsc::channel(QUEUE);
         let index = Arc::<Index>::default();
-        let hub = Arc::new(Hub::new(Arc::clone(&index), window));
-        let engine = Self { index, clock, writes, notes, hub };
+        let records = Arc::<Records>::default();
+        let hub = Arc::new(Hub::new(Arc::clone(&index), Arc::clone(&records), window));
+        let caches = Arc::new(Caches::new(rules.record_ttl));
+        let engine = Self { index, records, caches, clock, writes, notes, hub };
         let runner = Runner::new(&engine, store, rules, write_queue, note_queue);
         (engine, runner)
     }
 
     pub fn index(&self) -> &Arc<Index> {
         &self.index
+    }
+
+    /// What is kept beside the instances.
+    pub fn records(&self) -> &Records {
+        &self.records
     }
 
     pub fn clock(&self) -> &Clock {
@@ -121,12 +139,53 @@ impl Engine {
         self.hub.changed(service, since).await;
     }
 
+    /// When no cache can hold an instance any more; as if it left DNS just now while it is served.
+    pub fn clear_at(&self, instance: &Instance) -> Tick {
+        let service = &instance.key.service;
+        let leaving_now = || self.caches.clear_at(service, self.own_ttl(service), self.clock.tick());
+        instance.pulse.clear_at().unwrap_or_else(leaving_now)
+    }
+
+    /// When no cache can hold what was under a name that was marked, and that nothing is registered under any more: it was
+    /// not served from then on.
+    pub fn clear_since(&self, key: &Key, mark: &Maintenance) -> Tick {
+        self.caches.clear_at(&key.service, self.own_ttl(&key.service), mark.since.tick)
+    }
+
+    fn own_ttl(&self, service: &ServiceName) -> Option<u32> {
+        self.records.settings(service).and_then(|(_, settings)| settings.record_ttl)
+    }
+
     /// Carries out a client's change; returns when it is durable and published.
     ///
     /// # Errors
     /// When it was refused or could not be made durable. Nothing has changed then.
     pub async fn write(&self, command: Command) -> Result<Done, WriteError> {
         Self::send(&self.writes, command).await
+    }
+
+    /// Carries out changes of one client in their order, each done or refused by itself; returns when all that were done
+    /// are durable and published.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub async fn write_all(
+        &self,
+        commands: Vec<Command>,
+    ) -> Result<impl ExactSizeIterator<Item = Result<Done, WriteError>>, WriteError> {
+        Ok(Self::send_all(&self.writes, commands.into()).await?.into_iter())
+    }
+
+    /// The same for bare heartbeats that have to revive a lease, which are published and written soon after.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub async fn revive_all(
+        &self,
+        keys: Vec<Key>,
+    ) -> Result<impl ExactSizeIterator<Item = Result<Done, WriteError>>, WriteError> {
+        let commands = keys.into_iter().map(|key| Command::Heartbeat { key, report: None }).collect();
+        Ok(Self::send_all(&self.notes, commands).await?.into_iter())
     }
 
     /// Renews a lease and takes in what the instance says of itself. One that changes nothing stores a deadline and
@@ -152,7 +211,7 @@ impl Engine {
 
     /// Notes that the verdict of a check turned.
     pub async fn observe(&self, observation: Observation) {
-        let request = Request { command: Command::Observe(observation), reply: None };
+        let request = Request { commands: smallvec![Command::Observe(observation)], reply: None };
         // A closed queue means that the engine has stopped; then no verdict matters any more.
         self.notes.send(request).await.ok();
     }
@@ -169,16 +228,21 @@ impl Engine {
     }
 
     async fn send(queue: &mpsc::Sender<Request>, command: Command) -> Result<Done, WriteError> {
-        let (reply, result) = oneshot::channel();
-        queue.send(Request { command, reply: Some(reply) }).await.map_err(|_| WriteError::Stopping)?;
-        result.await.map_err(|_| WriteError::Stopping)?
+        let mut results = Self::send_all(queue, smallvec![command]).await?;
+        results.pop().unwrap_or(Err(WriteError::Stopping))
+    }
+
+    async fn send_all(queue: &mpsc::Sender<Request>, commands: SmallVec<[Command; 1]>) -> Result<Results, WriteError> {
+        let (reply, results) = oneshot::channel();
+        queue.send(Request { commands, reply: Some(reply) }).await.map_err(|_| WriteError::Stopping)?;
+        results.await.map_err(|_| WriteError::Stopping)
     }
 }
 
 /// Whether a report says anything that is not known.
 fn changes(instance: &Instance, report: Report) -> bool {
     match report {
-        Report::Draining => !instance.condition.draining,
+        Report::Draining => instance.condition.draining.is_none(),
         Report::Is(said) => said != instance.condition.said,
     }
 }

@@ -7,16 +7,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::caches::Caches;
 use super::watch::Hub;
-use super::{Batch, Clock, Engine, Index, Request, Store, StoreError, Write, WriteError};
+use super::{Batch, Clock, Engine, Index, Records, Request, Results, Store, StoreError, Write, WriteError};
 use crate::answer::{Live, ServiceView};
-use crate::model::{Key, Moment, Revision, ServiceName};
-use crate::registry::{Command, Done, Event, Refusal, Registry, Rules};
+use crate::model::{Instance, Moment, Revision, ServiceName};
+use crate::registry::{Changes, Command, Done, Event, Record, RecordChange, RecordName, Registry, Rules};
 
-/// Commands taken at once.
+/// Commands taken at once; those that came together stay together.
 const BATCH: usize = 4096;
 /// Revisions reserved ahead in the store; as many at most are skipped by a crash.
 const BLOCK: u64 = 8192;
@@ -32,14 +33,16 @@ pub struct Runner<S> {
     store: S,
     rules: Rules,
     index: Arc<Index>,
+    records: Arc<Records>,
+    caches: Arc<Caches>,
     clock: Clock,
     hub: Arc<Hub>,
     writes: mpsc::Receiver<Request>,
     notes: mpsc::Receiver<Request>,
     /// The store knows that revisions up to here are in use.
     reserved: Revision,
-    /// Keys whose newest state the store does not have yet.
-    unsaved: BTreeSet<Key>,
+    /// Records whose newest state the store does not have yet.
+    unsaved: BTreeSet<RecordName>,
     save_at: Option<Instant>,
 }
 
@@ -56,6 +59,8 @@ impl<S: Store> Runner<S> {
             store,
             rules,
             index: Arc::clone(&engine.index),
+            records: Arc::clone(&engine.records),
+            caches: Arc::clone(&engine.caches),
             clock: engine.clock.clone(),
             hub: Arc::clone(&engine.hub),
             writes,
@@ -71,6 +76,10 @@ impl<S: Store> Runner<S> {
         let loaded = self.store.load().await?;
         let now = self.clock.now();
         self.registry = Registry::new(self.rules.clone(), loaded.revision);
+        for record in loaded.records {
+            self.registry.restore_record(record);
+        }
+        self.records.publish_all(loaded.revision, self.registry.records());
         for stored in loaded.instances {
             self.registry.restore(stored, now);
         }
@@ -86,19 +95,18 @@ impl<S: Store> Runner<S> {
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
         loop {
-            let (mut notes, mut writes) = (Vec::new(), Vec::new());
             let deadline = self.registry.next_deadline().map(|due| self.clock.instant(due));
             // In no fixed order: neither a flood of notes nor one of writes keeps the rest waiting.
             tokio::select! {
                 () = &mut stop => break,
                 () = at(deadline) => self.expire().await,
-                taken = self.notes.recv_many(&mut notes, BATCH) => match taken {
-                    0 => break,
-                    _ => self.note(notes).await,
+                notes = gather(&mut self.notes) => match notes {
+                    None => break,
+                    Some(notes) => self.note(notes).await,
                 },
-                taken = self.writes.recv_many(&mut writes, BATCH) => match taken {
-                    0 => break,
-                    _ => self.write(writes).await,
+                writes = gather(&mut self.writes) => match writes {
+                    None => break,
+                    Some(writes) => self.write(writes).await,
                 },
                 () = at(self.save_at) => self.save().await,
             }
@@ -107,33 +115,33 @@ impl<S: Store> Runner<S> {
     }
 
     async fn expire(&mut self) {
-        let mut events = Vec::new();
-        self.registry.expire(self.clock.now(), &mut events);
-        self.noticed(events).await;
+        let mut changes = Changes::default();
+        self.registry.expire(self.clock.now(), &mut changes);
+        self.noticed(changes).await;
     }
 
     async fn note(&mut self, requests: Vec<Request>) {
-        let mut events = Vec::new();
-        let replies = self.apply(requests, self.clock.now(), &mut events);
-        self.noticed(events).await;
-        for (reply, result) in replies {
-            reply.send(result.map_err(WriteError::from)).ok();
+        let mut changes = Changes::default();
+        let replies = self.apply(requests, self.clock.now(), &mut changes);
+        self.noticed(changes).await;
+        for (reply, results) in replies {
+            reply.send(results).ok();
         }
     }
 
     /// Publishes what srvd noticed by itself, and sees to it that it is written soon.
-    async fn noticed(&mut self, events: Vec<Event>) {
+    async fn noticed(&mut self, changes: Changes) {
         // The revision can move by itself.
-        if events.is_empty() && self.registry.revision() == self.index.revision() {
+        if changes.is_empty() && self.registry.revision() == self.index.revision() {
             return;
         }
-        self.unsaved.extend(events.iter().map(|event| event.key.clone()));
+        self.unsaved.extend(changes.names());
         if self.registry.revision() > self.reserved {
             // These revisions must not be given out again after a crash, so the reservation comes first. If the store
             // fails, answers that are right now matter more than the serial after a crash.
             self.save().await;
         }
-        self.publish_events(events);
+        self.publish_changes(changes);
         if !self.unsaved.is_empty() && self.save_at.is_none() {
             self.save_at = Some(Instant::now() + SOON);
         }
@@ -141,63 +149,73 @@ impl<S: Store> Runner<S> {
 
     async fn write(&mut self, requests: Vec<Request>) {
         let now = self.clock.now();
-        let mut events = Vec::new();
-        let replies = self.apply(requests, now, &mut events);
-        let touched: BTreeSet<Key> = events.iter().map(|event| event.key.clone()).collect();
-        let committed = if events.is_empty() { Ok(()) } else { self.commit(&touched).await };
+        let mut changes = Changes::default();
+        let replies = self.apply(requests, now, &mut changes);
+        let touched: BTreeSet<RecordName> = changes.names().collect();
+        let committed = if changes.is_empty() { Ok(()) } else { self.commit(&touched).await };
         let failure = match committed {
             Ok(()) => {
-                self.publish_events(events);
+                self.publish_changes(changes);
                 None
             }
             Err(error) => {
                 let detail = super::describe(&error);
                 tracing::error!(error = detail, writes = touched.len(), "writes refused: the store does not take them");
-                self.registry.undo(&events, now);
+                self.registry.undo(&changes, now);
                 // It may have reached the disk all the same; what is true now is written again.
                 self.unsaved.extend(touched);
                 self.save_at.get_or_insert(Instant::now() + RETRY);
                 Some(Arc::<str>::from(detail))
             }
         };
-        for (reply, result) in replies {
-            let result = match (&failure, result) {
-                (Some(detail), Ok(_)) => Err(WriteError::NotDurable(Arc::clone(detail))),
-                (_, result) => result.map_err(WriteError::from),
-            };
-            reply.send(result).ok();
+        for (reply, mut results) in replies {
+            if let Some(detail) = &failure {
+                let undone = results.iter_mut().filter(|result| result.is_ok());
+                undone.for_each(|result| *result = Err(WriteError::NotDurable(Arc::clone(detail))));
+            }
+            reply.send(results).ok();
         }
     }
 
-    fn apply(&mut self, requests: Vec<Request>, now: Moment, events: &mut Vec<Event>) -> Replies {
+    fn apply(&mut self, requests: Vec<Request>, now: Moment, changes: &mut Changes) -> Replies {
         let mut replies = Vec::with_capacity(requests.len());
-        for Request { command, reply } in requests {
-            let is_verdict = matches!(command, Command::Observe(_));
-            let result = self.registry.apply(command, now, events);
-            if let (true, Err(refusal)) = (is_verdict, &result) {
-                tracing::debug!(%refusal, "verdict comes too late");
-            }
-            if let Some(reply) = reply {
-                replies.push((reply, result));
-            }
+        for Request { commands, reply } in requests {
+            let results = commands.into_iter().map(|command| self.apply_one(command, now, changes)).collect();
+            replies.extend(reply.map(|reply| (reply, results)));
         }
         replies
     }
 
+    fn apply_one(&mut self, command: Command, now: Moment, changes: &mut Changes) -> Result<Done, WriteError> {
+        if let Command::Reconfigure { rules, .. } = &command {
+            self.caches.set_record_ttl(rules.record_ttl, now.tick);
+        }
+        let is_verdict = matches!(command, Command::Observe(_));
+        let result = self.registry.apply(command, now, changes);
+        if let (true, Err(refusal)) = (is_verdict, &result) {
+            tracing::debug!(%refusal, "verdict comes too late");
+        }
+        result.map_err(WriteError::from)
+    }
+
     /// Writes the present state of `touched` and of everything that is not written yet.
-    async fn commit(&mut self, touched: &BTreeSet<Key>) -> Result<(), StoreError> {
+    async fn commit(&mut self, touched: &BTreeSet<RecordName>) -> Result<(), StoreError> {
         let revision = self.registry.revision().0;
         let reserve = (revision + BLOCK / 2 > self.reserved.0).then_some(Revision(revision + BLOCK));
         self.commit_with(touched, reserve).await
     }
 
-    async fn commit_with(&mut self, touched: &BTreeSet<Key>, reserve: Option<Revision>) -> Result<(), StoreError> {
-        let keys: BTreeSet<&Key> = touched.iter().chain(&self.unsaved).collect();
-        let state = |key: &&Key| match self.registry.instance(key) {
-            Some(instance) => Write::Put(Arc::clone(instance)),
-            None => Write::Remove((*key).clone()),
+    async fn commit_with(
+        &mut self,
+        touched: &BTreeSet<RecordName>,
+        reserve: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        let names: BTreeSet<&RecordName> = touched.iter().chain(&self.unsaved).collect();
+        let state = |name: &&RecordName| match self.registry.record(name) {
+            Some(record) => Write::Put(record),
+            None => Write::Remove((*name).clone()),
         };
-        let batch = Batch { writes: keys.iter().map(state).collect(), reserve };
+        let batch = Batch { writes: names.iter().map(state).collect(), reserve };
         self.store.commit(batch).await?;
         self.reserved = reserve.unwrap_or(self.reserved);
         self.unsaved.clear();
@@ -214,30 +232,67 @@ impl<S: Store> Runner<S> {
         }
     }
 
-    fn publish_events(&self, events: Vec<Event>) {
-        let names = events.iter().map(|event| event.key.service.clone()).collect();
-        self.publish(&names);
-        events.iter().for_each(log);
-        self.hub.publish(events, self.clock.now().wall);
+    fn publish_changes(&self, changes: Changes) {
+        for change in &changes.records {
+            self.publish_record(change);
+        }
+        self.publish(&changes.services());
+        for change in &changes.records {
+            if let RecordName::Settings(service) = &change.name {
+                self.hub.touch(service, change.revision);
+            }
+        }
+        for event in &changes.events {
+            log(event);
+            if let (Some(gone), None) = (&event.before, &event.after) {
+                self.note_served(gone, false);
+            }
+        }
+        self.hub.publish(changes.events, self.clock.now().wall);
+    }
+
+    fn publish_record(&self, change: &RecordChange) {
+        let own = |record: &Option<Record>| match record {
+            Some(Record::Settings(_, settings)) => settings.record_ttl,
+            _ => None,
+        };
+        if let RecordName::Settings(service) = &change.name {
+            self.caches.turned(service, own(&change.before), own(&change.after), self.clock.tick());
+        }
+        self.records.publish(change);
+        let kind = change.name.kind().plural();
+        tracing::debug!(kind, name = %change.name, revision = change.revision.0, "changed");
     }
 
     fn publish(&self, names: &BTreeSet<ServiceName>) {
         for name in names {
             let service = self.registry.service(name);
-            let view =
-                service.map(|(revision, instances)| ServiceView::new(name.clone(), revision, instances.cloned()));
-            self.index.publish(name, view);
+            let settings = self.registry.settings(name).cloned();
+            let view = service
+                .map(|(revision, instances)| ServiceView::new(name.clone(), revision, settings, instances.cloned()));
+            let view = view.map(Arc::new);
+            self.index.publish(name, view.clone());
+            if let Some(view) = view {
+                view.instances().iter().for_each(|instance| self.note_served(instance, view.serves(instance)));
+            }
         }
         self.index.set_revision(self.registry.revision());
     }
 
-    /// Answers what still waits, and gives back the revisions that were reserved and not used.
+    /// Keeps in mind when caches forget an instance that has left DNS.
+    fn note_served(&self, instance: &Instance, served: bool) {
+        instance.pulse.note_served(served, || {
+            let service = &instance.key.service;
+            let own = self.registry.settings(service).and_then(|settings| settings.record_ttl);
+            self.caches.clear_at(service, own, self.clock.tick())
+        });
+    }
+
+    /// Lets what still waits know, and gives back the revisions that were reserved and not used.
     async fn finish(mut self) {
         self.writes.close();
         self.notes.close();
-        for request in std::iter::from_fn(|| self.writes.try_recv().ok().or_else(|| self.notes.try_recv().ok())) {
-            request.reply.and_then(|reply| reply.send(Err(WriteError::Stopping)).ok());
-        }
+        std::iter::from_fn(|| self.writes.try_recv().ok().or_else(|| self.notes.try_recv().ok())).for_each(drop);
         let used = Some(self.registry.revision());
         if let Err(error) = self.commit_with(&BTreeSet::new(), used).await {
             let unsaved = self.unsaved.len();
@@ -246,7 +301,20 @@ impl<S: Store> Runner<S> {
     }
 }
 
-type Replies = Vec<(tokio::sync::oneshot::Sender<Result<Done, WriteError>>, Result<Done, Refusal>)>;
+type Replies = Vec<(oneshot::Sender<Results>, Results)>;
+
+/// Waits for a request, and takes those along that wait behind it as long as there is room for their commands; `None`
+/// when there will be no more. Dropped while it waits, it has taken nothing.
+async fn gather(queue: &mut mpsc::Receiver<Request>) -> Option<Vec<Request>> {
+    let mut taken = vec![queue.recv().await?];
+    let mut commands = taken[0].commands.len();
+    while commands < BATCH {
+        let Ok(next) = queue.try_recv() else { break };
+        commands += next.commands.len();
+        taken.push(next);
+    }
+    Some(taken)
+}
 
 /// Waits for an instant, or for ever.
 async fn at(instant: Option<Instant>) {

@@ -1,12 +1,11 @@
 //! The port to whatever keeps the registry's state: what a store must do, and no more.
 
 use std::future::Future;
-use std::sync::Arc;
 
-use crate::model::{Instance, Key, Revision};
-use crate::registry::Stored;
+use crate::model::Revision;
+use crate::registry::{Kind, Record, RecordName, Stored};
 
-/// A place that keeps instances and a revision. One engine owns it; calls never overlap.
+/// A place that keeps records and a revision. One engine owns it; calls never overlap.
 pub trait Store: Send + 'static {
     /// Everything that was committed.
     fn load(&mut self) -> impl Future<Output = Result<Loaded, StoreError>> + Send;
@@ -22,9 +21,11 @@ pub struct Loaded {
     /// No revision up to this one may be given out again.
     pub revision: Revision,
     pub instances: Vec<Stored>,
+    /// The records that are no instances.
+    pub records: Vec<Record>,
 }
 
-/// Changes that are made durable together: the last state of each key that they touch.
+/// Changes that are made durable together: the last state of each record that they touch.
 #[derive(Debug, Default, Clone)]
 pub struct Batch {
     pub writes: Vec<Write>,
@@ -32,11 +33,20 @@ pub struct Batch {
     pub reserve: Option<Revision>,
 }
 
-/// One key's new state.
+/// The new state of one record.
 #[derive(Debug, Clone)]
 pub enum Write {
-    Put(Arc<Instance>),
-    Remove(Key),
+    Put(Record),
+    Remove(RecordName),
+}
+
+impl Write {
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Put(record) => record.kind(),
+            Self::Remove(name) => name.kind(),
+        }
+    }
 }
 
 /// Why a store could not do its work.
@@ -46,7 +56,7 @@ pub enum StoreError {
     InUse { path: String },
     #[error("{path} is damaged: {detail}; restore it from a backup, or move it away to begin empty")]
     Damaged { path: String, detail: String },
-    #[error("{path} was written by format {found}; this version reads {known}")]
+    #[error("{path} was written by format {found}; this version reads up to {known}")]
     Format { path: String, found: u64, known: u64 },
     #[error("{path} cannot be used")]
     Unusable {

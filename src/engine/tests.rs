@@ -10,7 +10,8 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::model::{CheckDefaults, Defaults, InstanceId, Registration, ServiceName, Span, Status};
+use crate::model::{CheckDefaults, Defaults, InstanceId, Registration, ServiceName, Settings, Span, Status};
+use crate::registry::Record;
 
 const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -23,7 +24,7 @@ struct Recorder {
 
 impl Store for Recorder {
     async fn load(&mut self) -> Result<Loaded, StoreError> {
-        Ok(Loaded { revision: Revision(1000), instances: Vec::new() })
+        Ok(Loaded { revision: Revision(1000), ..Loaded::default() })
     }
 
     async fn commit(&mut self, batch: Batch) -> Result<(), StoreError> {
@@ -56,7 +57,7 @@ struct Bench {
 fn rules() -> Rules {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
-    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11 }
+    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 }
 }
 
 async fn bench() -> Bench {
@@ -306,5 +307,83 @@ async fn what_a_failed_commit_left_on_the_disk_is_put_right() {
     bench.engine.write(register("b", 1)).await.unwrap();
     let batches = bench.store.batches.lock();
     let last = &batches.last().unwrap().writes;
-    assert!(last.iter().any(|write| matches!(write, Write::Put(instance) if instance.key == key("a"))), "{last:?}");
+    assert!(
+        last.iter().any(|write| matches!(write, Write::Put(Record::Instance(instance)) if instance.key == key("a"))),
+        "{last:?}"
+    );
+}
+
+fn set(settings: serde_json::Value) -> Command {
+    let settings = Settings::from_json(&settings, &rules().defaults.check).unwrap();
+    Command::Set { service: key("a").service, settings: Some(Arc::new(settings)) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_are_durable_and_in_the_view_when_they_are_answered() {
+    let bench = bench().await;
+    let service = key("a").service;
+    bench.engine.write(set(json!({"record_ttl": 1}))).await.unwrap();
+    assert_eq!((bench.store.writes(), bench.engine.revision()), (1, Revision(1001)));
+    assert_eq!(bench.engine.records().settings(&service).unwrap().1.record_ttl, Some(1));
+    assert!(bench.engine.index().service("web").is_none(), "settings make no service");
+    bench.engine.write(register("a", 1)).await.unwrap();
+    let ttl = || bench.engine.index().service("web").unwrap().settings().record_ttl;
+    assert_eq!(ttl(), Some(1));
+    bench.engine.write(set(json!({"record_ttl": 2}))).await.unwrap();
+    assert_eq!((ttl(), bench.engine.index().service("web").unwrap().revision()), (Some(2), Revision(1003)));
+    bench.engine.write(set(json!({"record_ttl": 2}))).await.unwrap();
+    assert_eq!((bench.store.writes(), bench.engine.revision()), (3, Revision(1003)), "equal settings are no change");
+    bench.store.failing.store(true, Ordering::SeqCst);
+    bench.engine.write(set(json!({"record_ttl": 3, "default_checks": [{"kind": "tcp"}]}))).await.unwrap_err();
+    bench.store.failing.store(false, Ordering::SeqCst);
+    assert_eq!((ttl(), bench.status("a")), (Some(2), Some(Status::Healthy)));
+    bench.engine.write(Command::Set { service: service.clone(), settings: None }).await.unwrap();
+    assert_eq!((ttl(), bench.engine.records().settings(&service)), (None, None));
+    let batches = bench.store.batches.lock();
+    assert!(batches.last().unwrap().writes.iter().any(|write| matches!(write, Write::Remove(_))), "{batches:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_that_came_together_share_a_commit_and_nothing_else() {
+    let bench = bench().await;
+    let gone = || Command::Deregister { key: key("a") };
+    let clash = {
+        let body = json!({"address": "10.0.0.7", "port": 8080, "tags": ["b"]});
+        let registration = Arc::new(Registration::from_json(&body, &rules().defaults, FROM).unwrap());
+        Command::Register { key: key("c"), registration, only_new: false }
+    };
+    let commands = vec![register("a", 1), register("b", 1), gone(), gone(), clash, register("a", 2)];
+    let results: Vec<_> = bench.engine.write_all(commands).await.unwrap().collect();
+    assert!(matches!(
+        results[..],
+        [
+            Ok(Done::Registered(_)),
+            Ok(Done::Registered(_)),
+            Ok(Done::Deregistered),
+            Err(WriteError::Refused(Refusal::Unknown(_))),
+            Err(WriteError::Refused(Refusal::Clash { .. })),
+            Ok(Done::Registered(_)),
+        ]
+    ));
+    assert_eq!(bench.engine.index().instance(&key("a")).unwrap().registration.weight.0, 2);
+    assert_eq!(bench.store.batches.lock().len(), 1);
+    bench.store.failing.store(true, Ordering::SeqCst);
+    let results: Vec<_> = bench.engine.write_all(vec![register("d", 1), gone(), gone()]).await.unwrap().collect();
+    assert!(matches!(
+        results[..],
+        [Err(WriteError::NotDurable(_)), Err(WriteError::NotDurable(_)), Err(WriteError::Refused(_))]
+    ));
+    assert_eq!((bench.status("a"), bench.status("d")), (Some(Status::Healthy), None));
+    assert_eq!(bench.engine.write_all(Vec::new()).await.unwrap().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_leases_are_revived_together() {
+    let bench = bench().await;
+    drop(bench.engine.write_all(vec![register("a", 1), register("b", 1)]).await.unwrap());
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!((bench.status("a"), bench.status("b")), (Some(Status::Lapsed), Some(Status::Lapsed)));
+    let results: Vec<_> = bench.engine.revive_all(["a", "x", "b"].map(key).into()).await.unwrap().collect();
+    assert!(matches!(results[..], [Ok(_), Err(WriteError::Refused(Refusal::Unknown(_))), Ok(_)]));
+    assert_eq!((bench.status("a"), bench.status("b")), (Some(Status::Healthy), Some(Status::Healthy)));
 }

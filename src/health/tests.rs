@@ -29,7 +29,7 @@ pub struct Amnesia(pub Vec<Stored>);
 
 impl Store for Amnesia {
     async fn load(&mut self) -> Result<Loaded, StoreError> {
-        Ok(Loaded { revision: Revision(1), instances: std::mem::take(&mut self.0) })
+        Ok(Loaded { revision: Revision(1), instances: std::mem::take(&mut self.0), ..Loaded::default() })
     }
 
     async fn commit(&mut self, _: Batch) -> Result<(), StoreError> {
@@ -52,7 +52,7 @@ pub fn registration(body: &Value) -> Arc<Registration> {
 
 /// A running engine.
 pub async fn engine(stored: Vec<Stored>) -> Engine {
-    let rules = Rules { defaults: defaults(), reap_after: Span::from_secs(60), apex_octets: 11 };
+    let rules = Rules { defaults: defaults(), reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 };
     let (engine, mut runner) = Engine::new(Amnesia(stored), rules, Clock::start());
     runner.load().await.unwrap();
     tokio::spawn(runner.run(std::future::pending()));

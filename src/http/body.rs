@@ -25,6 +25,13 @@ pub struct JsonBody {
     _room: OwnedSemaphorePermit,
 }
 
+impl JsonBody {
+    /// The value, giving back its share of the memory.
+    pub fn into_value(self) -> Option<Value> {
+        self.value
+    }
+}
+
 /// The memory for all bodies that are held at one time; who finds no room waits.
 #[derive(Debug, Clone)]
 pub struct Room(Arc<Semaphore>);

@@ -129,7 +129,7 @@ pub async fn read(
     Ok(Json(render::instance(&instance, api.engine.clock().now())))
 }
 
-fn key((service, id): &(String, String)) -> Result<Key, Invalid> {
+pub(super) fn key((service, id): &(String, String)) -> Result<Key, Invalid> {
     Ok(Key {
         service: ServiceName::parse(service).map_err(|reason| Invalid::at("service", reason))?,
         id: InstanceId::parse(id).map_err(|reason| Invalid::at("id", reason))?,
@@ -137,7 +137,7 @@ fn key((service, id): &(String, String)) -> Result<Key, Invalid> {
 }
 
 /// A name that stands in the body too must be the one in the path.
-fn agrees(body: &Value, member: &'static str, path: &str) -> Result<(), Invalid> {
+pub(super) fn agrees(body: &Value, member: &'static str, path: &str) -> Result<(), Invalid> {
     match body.get(member) {
         None => Ok(()),
         Some(value) if value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(path)) => Ok(()),
@@ -183,8 +183,8 @@ fn made_id(digits: usize) -> String {
 fn reply(api: &Api, done: Done) -> Response {
     let (status, instance) = match done {
         Done::Registered(instance) => (StatusCode::CREATED, instance),
-        Done::Replaced(instance) | Done::Unchanged(instance) => (StatusCode::OK, instance),
-        Done::Deregistered | Done::Noted => return StatusCode::NO_CONTENT.into_response(),
+        Done::Replaced(instance) | Done::Unchanged(instance) | Done::Stands(instance) => (StatusCode::OK, instance),
+        Done::Deregistered | Done::Marked(_) | Done::Noted => return StatusCode::NO_CONTENT.into_response(),
     };
     let Key { service, id } = &instance.key;
     let location = format!("/v1/services/{service}/instances/{id}");

@@ -6,6 +6,7 @@
 mod body;
 mod instances;
 mod listing;
+mod operator;
 mod origin;
 mod params;
 mod pick;
@@ -15,6 +16,7 @@ mod render;
 mod selection;
 mod serve;
 mod services;
+mod settings;
 mod status;
 mod wait;
 mod watch;
@@ -28,7 +30,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
@@ -80,11 +82,18 @@ pub fn router(api: Api) -> Router {
     let instance = get(instances::read).put(instances::register).patch(instances::patch).delete(instances::deregister);
     let registry = Router::new()
         .route("/v1/services", get(services::list))
-        .route("/v1/services/{service}", get(services::read))
+        .route("/v1/services/{service}", get(services::read).put(settings::replace))
+        .route("/v1/services/{service}/settings", delete(settings::remove))
         .route("/v1/services/{service}/pick", get(pick::pick))
         .route("/v1/services/{service}/instances", post(instances::register_unnamed))
         .route("/v1/services/{service}/instances/{id}", instance)
         .route("/v1/services/{service}/instances/{id}/heartbeat", put(instances::heartbeat))
+        .route("/v1/services/{service}/instances/{id}/drain", put(operator::drain).delete(operator::end_drain))
+        .route(
+            "/v1/services/{service}/instances/{id}/maintenance",
+            put(operator::maintain).delete(operator::end_maintenance),
+        )
+        .route("/v1/services/{service}/instances/{id}/resume", put(operator::resume))
         .route("/v1/watch", get(watch::watch))
         .route("/v1/prometheus/targets", get(prometheus_targets::targets))
         .route_layer(middleware::from_fn_with_state(api.clone(), once_loaded));

@@ -30,7 +30,7 @@ pub async fn pick(
     let key = params.one("key", key)?;
     params.finish()?;
     let view = selection::view(&api, &service)?;
-    let strategy = strategy.unwrap_or_default();
+    let strategy = strategy.or(view.settings().strategy).unwrap_or_default();
     if strategy == Strategy::ConsistentHash && key.is_none() {
         return Err(Invalid::at("key", Reason::Missing).into());
     }

@@ -54,7 +54,9 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let detail = refusal.to_string();
         match refusal {
-            Refusal::Unknown(_) => Self::new(StatusCode::NOT_FOUND, detail),
+            Refusal::Unknown(_) | Refusal::UnknownService(_) | Refusal::UnknownSubscription(_) => {
+                Self::new(StatusCode::NOT_FOUND, detail)
+            }
             Refusal::Exists(_) => Self::new(StatusCode::PRECONDITION_FAILED, detail),
             Refusal::Clash { .. } => Self { status: StatusCode::CONFLICT, detail, field: Some("tags".to_owned()) },
             Refusal::Invalid(invalid) => invalid.into(),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::engine::Published;
-use crate::model::{Instance, Moment, SelfReport, Status, Verdict};
+use crate::model::{DrainedBy, Instance, Moment, SelfReport, Status, Verdict};
 use crate::registry::Change;
 
 /// The registration, and what srvd knows beside it. `now` turns ticks into times of day.
@@ -120,7 +120,14 @@ fn reason(instance: &Instance, words: &crate::model::pulse::Words) -> Option<Str
     };
     match instance.status() {
         Status::Healthy => None,
-        Status::Draining => Some(said("leaving")),
+        Status::Maintenance => {
+            let words = instance.condition.maintenance.as_ref().and_then(|mark| mark.reason.as_deref());
+            Some(words.map_or("in maintenance".to_owned(), |words| format!("in maintenance: {words}")))
+        }
+        Status::Draining => Some(match instance.condition.draining {
+            Some(DrainedBy::Operator) => "taken out by an operator".to_owned(),
+            Some(DrainedBy::Itself) | None => said("leaving"),
+        }),
         Status::Lapsed => Some("its lease ran out without a heartbeat".to_owned()),
         Status::Unhealthy if instance.condition.said == SelfReport::Unhealthy => Some(said("unhealthy")),
         Status::Unhealthy => check(Verdict::Failing).map(|(at, spec)| {

@@ -19,7 +19,12 @@ pub fn service_name(text: &str) -> Result<ServiceName, Invalid> {
 /// The present state of a service.
 pub fn view(api: &Api, service: &ServiceName) -> Result<Arc<ServiceView>, Problem> {
     let view = api.engine.index().service(service.as_str());
-    view.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no service {service}")))
+    view.ok_or_else(|| unknown(service))
+}
+
+/// The refusal of a call about a service that is not there.
+pub fn unknown(service: &ServiceName) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no service {service}"))
 }
 
 /// Reads `status=`, `tag=` (may be repeated), `version=` and `meta.KEY=`.
@@ -34,7 +39,7 @@ pub fn selector(params: &mut Params) -> Result<Selector, Invalid> {
 
 /// A status; `all` asks for none in particular.
 fn status(text: &str) -> Result<Option<Status>, Reason> {
-    const STATUSES: &[&str] = &["all", "draining", "lapsed", "unhealthy", "starting", "healthy"];
+    const STATUSES: &[&str] = &["all", "maintenance", "draining", "lapsed", "unhealthy", "starting", "healthy"];
     match text {
         "all" => Ok(None),
         other => Status::parse(other).map(Some).ok_or(Reason::Choice { choices: STATUSES }),

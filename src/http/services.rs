@@ -11,8 +11,9 @@ use super::params::{self, Params, Segments};
 use super::problem::Problem;
 use super::wait::Wait;
 use super::{Api, listing, render, selection, stamped};
-use crate::answer::ServiceView;
-use crate::model::{Instance, Status, limits};
+use crate::answer::{Live, ServiceView};
+use crate::model::{Instance, ServiceName, Status, limits};
+use crate::select::Selector;
 
 /// `GET /v1/services`
 pub async fn list(State(api): State<Api>, mut params: Params) -> Result<Response, Problem> {
@@ -61,18 +62,37 @@ pub async fn read(
         wait.for_change(&api, &service).await?;
     }
     let revision = api.engine.revision();
-    let view = selection::view(&api, &service)?;
+    let view = view(&api, &service).ok_or_else(|| selection::unknown(&service))?;
+    Ok(stamped(reply(&api, view, selector), revision))
+}
+
+/// The view of a service. One that has settings and no instances is no service in DNS, and here one without instances.
+fn view(api: &Api, service: &ServiceName) -> Option<Arc<ServiceView>> {
+    let without_instances = || {
+        let (revision, settings) = api.engine.records().settings(service)?;
+        Some(Arc::new(ServiceView::new(service.clone(), revision, Some(settings), std::iter::empty())))
+    };
+    api.engine.index().service(service.as_str()).or_else(without_instances)
+}
+
+/// The reply to a change of a service that may be gone with it.
+pub(super) fn whole(api: &Api, service: &ServiceName) -> Response {
+    let gone = || Arc::new(ServiceView::new(service.clone(), api.engine.revision(), None, std::iter::empty()));
+    reply(api, view(api, service).unwrap_or_else(gone), Selector::default())
+}
+
+fn reply(api: &Api, view: Arc<ServiceView>, selector: Selector) -> Response {
     let head = Map::from_iter([
-        ("service".to_owned(), service.as_str().into()),
+        ("service".to_owned(), view.name().as_str().into()),
         ("revision".to_owned(), view.revision().0.into()),
-        ("settings".to_owned(), Map::new().into()),
+        ("settings".to_owned(), view.settings().to_json().into()),
     ]);
     let now = api.engine.clock().now();
     let instances = (0..view.instances().len()).map(move |at| Arc::clone(&view.instances()[at]));
     let entries = instances
         .filter(move |instance| selector.admits(instance))
         .map(move |instance| render::instance(&instance, now));
-    Ok(stamped(listing::reply(head, "instances", entries), revision))
+    listing::reply(head, "instances", entries)
 }
 
 fn has_tag(instance: &Instance, tag: &str) -> bool {

@@ -1,28 +1,36 @@
 //! The life of an instance: what is known of it, and the status that follows.
 //!
 //! ```text
-//!                     heartbeat says draining
-//!        any status ─────────────────────────────► draining ──► (deregistered, reaped)
+//!          operator sets it                       operator lifts it
+//!   any ───────────────────► maintenance ───────────────────────────► what the rest says
+//!                            (a mark on the name: registering, deregistering and restarts leave it)
 //!
-//!        lease runs out            late heartbeat
-//!   any ───────────────► lapsed ─────────────────► what the rest says
-//!                          │ reap_after
-//!                          ▼
-//!                       (reaped)
+//!          operator, or heartbeat says so         operator takes it back
+//!   any ───────────────────► draining ──────────────────────────────► what the rest says
+//!                                └── deregistered, reaped: ends with the registration
 //!
-//!   starting ──first result, own word──► healthy ◄──rise──┐
-//!       │                                   │ fall, own word
-//!       └──────first result, own word──► unhealthy ───────┘
+//!          lease runs out                         late heartbeat, registered again
+//!   any ───────────────────► lapsed ────────────────────────────────► what the rest says
+//!                                └── reap_after: reaped
+//!
+//!   starting ──first result, own word──► healthy ◄──rise, own word──┐
+//!       │                                   │ fall, own word        │
+//!       └──────first result, own word──► unhealthy ─────────────────┘
 //! ```
 //!
 //! Nothing here is remembered as a status: the facts are kept, and the first line of [`Condition::status`] that applies
 //! is the status. So no order of events can leave a status that the facts do not carry.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
+
+use super::Maintenance;
 
 /// What srvd makes of an instance; in the order in which the first that applies wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
+    Maintenance,
     Draining,
     Lapsed,
     Unhealthy,
@@ -31,10 +39,12 @@ pub enum Status {
 }
 
 impl Status {
-    pub const ALL: [Self; 5] = [Self::Draining, Self::Lapsed, Self::Unhealthy, Self::Starting, Self::Healthy];
+    pub const ALL: [Self; 6] =
+        [Self::Maintenance, Self::Draining, Self::Lapsed, Self::Unhealthy, Self::Starting, Self::Healthy];
 
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Maintenance => "maintenance",
             Self::Draining => "draining",
             Self::Lapsed => "lapsed",
             Self::Unhealthy => "unhealthy",
@@ -71,6 +81,27 @@ impl SelfReport {
     }
 }
 
+/// Who took a draining instance out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DrainedBy {
+    /// It said that it is about to leave.
+    Itself,
+    Operator,
+}
+
+impl DrainedBy {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Itself => "itself",
+            Self::Operator => "operator",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Itself, Self::Operator].into_iter().find(|by| by.as_str() == text)
+    }
+}
+
 /// What the results of one check amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Verdict {
@@ -98,8 +129,10 @@ impl Verdict {
 /// The facts about an instance from which its status follows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Condition {
-    /// Taken out on its own word; ends with the registration.
-    pub draining: bool,
+    /// The mark that an operator set on its name.
+    pub maintenance: Option<Arc<Maintenance>>,
+    /// Taken out; ends with the registration.
+    pub draining: Option<DrainedBy>,
     /// The lease ran out and no heartbeat has come since.
     pub lapsed: bool,
     pub said: SelfReport,
@@ -109,7 +142,9 @@ pub struct Condition {
 
 impl Condition {
     pub fn status(&self) -> Status {
-        if self.draining {
+        if self.maintenance.is_some() {
+            Status::Maintenance
+        } else if self.draining.is_some() {
             Status::Draining
         } else if self.lapsed {
             Status::Lapsed
@@ -123,87 +158,5 @@ impl Condition {
     }
 }
 
-/// A run of equal results of one check, and the verdict it supports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Streak {
-    verdict: Verdict,
-    against: u32,
-}
-
-impl Streak {
-    /// Goes on from a verdict that was reached before.
-    pub fn from(verdict: Verdict) -> Self {
-        Self { verdict, against: 0 }
-    }
-
-    pub fn verdict(self) -> Verdict {
-        self.verdict
-    }
-
-    /// Takes one result in. The first result ever decides alone; after it, `rise` passes in a row end a failing
-    /// verdict and `fall` failures in a row a passing one. Returns whether the verdict changed.
-    pub fn observe(&mut self, passed: bool, rise: u32, fall: u32) -> bool {
-        let (needed, other) = match self.verdict {
-            Verdict::Unknown => (1, if passed { Verdict::Passing } else { Verdict::Failing }),
-            Verdict::Passing if !passed => (fall, Verdict::Failing),
-            Verdict::Failing if passed => (rise, Verdict::Passing),
-            Verdict::Passing | Verdict::Failing => {
-                self.against = 0;
-                return false;
-            }
-        };
-        self.against += 1;
-        let flipped = self.against >= needed;
-        if flipped {
-            *self = Self::from(other);
-        }
-        flipped
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_fact_that_applies_is_the_status() {
-        use {SelfReport as S, Status as T, Verdict as V};
-        for (draining, lapsed, said, checks, status) in [
-            (false, false, S::Healthy, &[][..], T::Healthy),
-            (false, false, S::Healthy, &[V::Passing, V::Passing], T::Healthy),
-            (false, false, S::Healthy, &[V::Passing, V::Unknown], T::Starting),
-            (false, false, S::Starting, &[V::Passing], T::Starting),
-            (false, false, S::Healthy, &[V::Unknown, V::Failing], T::Unhealthy),
-            (false, false, S::Starting, &[V::Failing], T::Unhealthy),
-            (false, false, S::Unhealthy, &[V::Passing], T::Unhealthy),
-            (false, false, S::Unhealthy, &[V::Unknown], T::Unhealthy),
-            (false, true, S::Healthy, &[], T::Lapsed),
-            (false, true, S::Unhealthy, &[V::Failing], T::Lapsed),
-            (true, false, S::Healthy, &[V::Passing], T::Draining),
-            (true, true, S::Unhealthy, &[V::Failing], T::Draining),
-        ] {
-            let condition = Condition { draining, lapsed, said, checks: checks.into() };
-            assert_eq!(condition.status(), status, "{condition:?}");
-        }
-    }
-
-    #[test]
-    fn verdicts_turn_after_a_streak() {
-        // One letter a result: p passes, f fails; the verdicts after each are listed below it (rise 2, fall 3).
-        for (results, verdicts) in
-            [("p", "P"), ("f", "F"), ("pfff", "PPPF"), ("pffpfff", "PPPPPPF"), ("fpp", "FFP"), ("fpfpp", "FFFFP")]
-        {
-            let mut streak = Streak::from(Verdict::Unknown);
-            let mut seen = String::new();
-            for result in results.chars() {
-                let before = streak.verdict();
-                let flipped = streak.observe(result == 'p', 2, 3);
-                assert_eq!(flipped, before != streak.verdict());
-                seen.push(if streak.verdict() == Verdict::Passing { 'P' } else { 'F' });
-            }
-            assert_eq!(seen, verdicts, "{results}");
-        }
-        let mut kept = Streak::from(Verdict::Passing);
-        assert!(!kept.observe(false, 2, 3), "a verdict from before a restart needs the whole streak to turn");
-    }
-}
+mod tests;

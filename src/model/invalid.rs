@@ -60,6 +60,8 @@ pub enum Reason {
     Scheme,
     #[error("must begin with `/` and hold printable ASCII without spaces")]
     Path,
+    #[error("must be an http or https URL with a host, without credentials and fragment")]
+    Callback,
     #[error("is not a header that can be sent")]
     Header,
     #[error("must be a status such as 200, a range such as \"200-299\", or a list of these")]

@@ -26,6 +26,12 @@ pub const TXT_STRING: usize = 255;
 pub const VERSION: RangeInclusive<usize> = 1..=64;
 pub const SCHEME: RangeInclusive<usize> = 1..=32;
 pub const MESSAGE: usize = 1024;
+/// Octets of what an operator writes about a service.
+pub const DESCRIPTION: usize = 1024;
+/// Octets of a callback URL.
+pub const CALLBACK: RangeInclusive<usize> = 1..=2048;
+/// Seconds that resolvers may keep a record.
+pub const RECORD_TTL: RangeInclusive<u64> = 0..=86_400;
 pub const CHECKS: usize = 8;
 pub const CHECK_PATH: RangeInclusive<usize> = 1..=2048;
 pub const CHECK_HEADERS: usize = 32;
@@ -39,6 +45,9 @@ pub const CHECK_TIMEOUT: RangeInclusive<u64> = 10..=300_000;
 /// Consecutive results that turn a verdict.
 pub const STREAK: RangeInclusive<u64> = 1..=100;
 
+/// How long a reply may be held, in milliseconds.
+pub const WAIT: RangeInclusive<u64> = 0..=600_000;
+
 /// Octets of an ordinary request body.
 pub const BODY: usize = 1 << 20;
 /// Octets of all request bodies that are held at one time.
@@ -47,7 +56,5 @@ pub const BODIES: usize = 64 << 20;
 pub const FILTERS: usize = 64;
 /// Entries on one page of a list.
 pub const PAGE: RangeInclusive<u64> = 1..=100_000;
-/// The longest that a reply waits for a change, in milliseconds.
-pub const WAIT: RangeInclusive<u64> = 0..=600_000;
 /// Octets of the key that an instance is picked by.
 pub const PICK_KEY: RangeInclusive<usize> = 1..=1024;

@@ -55,6 +55,10 @@ label_type! {
     InstanceId
 }
 label_type! {
+    /// The id of a subscription: one label of 1 to 63 octets, in lower case.
+    SubscriptionId
+}
+label_type! {
     /// The name of a port (RFC 6335 §5.1): 1 to 15 octets, in lower case.
     PortName
 }
@@ -66,6 +70,12 @@ impl ServiceName {
 }
 
 impl InstanceId {
+    pub fn parse(text: &str) -> Result<Self, Reason> {
+        label(text, limits::INSTANCE_ID).map(Self)
+    }
+}
+
+impl SubscriptionId {
     pub fn parse(text: &str) -> Result<Self, Reason> {
         label(text, limits::INSTANCE_ID).map(Self)
     }

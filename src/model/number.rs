@@ -45,6 +45,29 @@ impl Default for Weight {
     }
 }
 
+/// A share of a whole, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Fraction(f64);
+
+/// No fraction is NaN.
+impl Eq for Fraction {}
+
+impl Fraction {
+    /// `None` outside of 0 to 1.
+    pub fn new(number: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&number).then_some(Self(number))
+    }
+
+    pub fn from_json(value: &Value) -> Result<Self, Reason> {
+        let number = value.as_f64().ok_or(Reason::Type { expected: "a number" })?;
+        Self::new(number).ok_or(Reason::Range { min: 0, max: 1 })
+    }
+
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
 /// The position of a change in the registry's one order. It never goes back, restarts included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Revision(pub u64);

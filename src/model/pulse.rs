@@ -29,6 +29,8 @@ pub struct Pulse {
     ttl: AtomicU64,
     /// Tick of the last heartbeat, or [`NEVER`].
     heartbeat: AtomicU64,
+    /// Tick at which caches have forgotten the instance since it left DNS, or [`NEVER`] while DNS serves it.
+    clear_at: AtomicU64,
     words: Mutex<Words>,
 }
 
@@ -70,6 +72,7 @@ impl Pulse {
             lease: AtomicU64::new(0),
             ttl: AtomicU64::new(0),
             heartbeat: AtomicU64::new(NEVER),
+            clear_at: AtomicU64::new(NEVER),
             words: Mutex::default(),
         };
         pulse.restart(now, ttl);
@@ -133,6 +136,23 @@ impl Pulse {
 
     pub fn last_heartbeat(&self) -> Option<Tick> {
         let tick = self.heartbeat.load(Ordering::Relaxed);
+        (tick != NEVER).then_some(Tick(tick))
+    }
+
+    /// Notes whether DNS serves the instance. When it has just left, or it is not known when it did, `clear_at` tells when
+    /// the last cache forgets it.
+    pub fn note_served(&self, served: bool, clear_at: impl FnOnce() -> Tick) {
+        let known = self.clear_at.load(Ordering::Relaxed) != NEVER;
+        if served && known {
+            self.clear_at.store(NEVER, Ordering::Relaxed);
+        } else if !served && !known {
+            self.clear_at.store(clear_at().0, Ordering::Relaxed);
+        }
+    }
+
+    /// When no cache holds the instance any more; `None` while DNS serves it.
+    pub fn clear_at(&self) -> Option<Tick> {
+        let tick = self.clear_at.load(Ordering::Relaxed);
         (tick != NEVER).then_some(Tick(tick))
     }
 
@@ -222,6 +242,19 @@ mod tests {
         assert_eq!(pulse.deadline(), None);
         pulse.restart(Tick(160), TTL);
         assert_eq!(pulse.deadline(), Some(Tick(260)));
+    }
+
+    #[test]
+    fn caches_are_clear_a_while_after_the_instance_left() {
+        let pulse = Pulse::begin(Tick(0), TTL);
+        assert_eq!(pulse.clear_at(), None);
+        pulse.note_served(false, || Tick(6));
+        pulse.note_served(false, || Tick(7));
+        assert_eq!(pulse.clear_at(), Some(Tick(6)), "it left once");
+        pulse.note_served(true, || Tick(8));
+        assert_eq!(pulse.clear_at(), None);
+        pulse.note_served(false, || Tick(9));
+        assert_eq!(pulse.clear_at(), Some(Tick(9)));
     }
 
     #[test]

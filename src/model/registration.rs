@@ -34,6 +34,8 @@ pub struct Registration {
     /// How long the weight takes to ramp up after the instance turned healthy.
     pub slow_start: Option<Span>,
     pub checks: Vec<CheckSpec>,
+    /// Whether the checks came with it. Otherwise they are those of its service or of the server, and follow them.
+    pub brings_checks: bool,
 }
 
 /// The transport protocol of a service (RFC 2782).
@@ -115,6 +117,9 @@ impl Registration {
         let addresses = members.optional("addresses", Address::from_json_list)?;
         let ports = members.optional("ports", named_ports)?.unwrap_or_default();
         let port = members.optional("port", Port::from_json)?;
+        let checks = members.optional("checks", |checks| {
+            read::list(checks, limits::CHECKS, |check| CheckSpec::from_json(check, &defaults.check))
+        })?;
         let registration = Self {
             address: one_of(address, addresses)?,
             port: port.or_else(|| only_port(&ports)).ok_or_else(|| Invalid::at("port", Reason::Missing))?,
@@ -131,11 +136,8 @@ impl Registration {
             deregister_after: members
                 .optional("deregister_after", |span| read::span(span, limits::DEREGISTER_AFTER))?,
             slow_start: members.optional("slow_start", |span| read::span(span, limits::SLOW_START))?,
-            checks: members
-                .optional("checks", |checks| {
-                    read::list(checks, limits::CHECKS, |check| CheckSpec::from_json(check, &defaults.check))
-                })?
-                .unwrap_or_else(|| defaults.checks.clone()),
+            brings_checks: checks.is_some(),
+            checks: checks.unwrap_or_else(|| defaults.checks.clone()),
         };
         Ok(registration)
     }

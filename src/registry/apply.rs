@@ -6,32 +6,38 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::command::{Observation, Report};
-use super::{Change, Command, Done, Event, Refusal, Registry};
+use super::{Change, Changes, Command, Done, Event, Refusal, Registry, kept_verdicts};
 use crate::model::{
-    CheckSpec, Condition, Instance, Invalid, Key, Moment, Pulse, Reason, Registration, Renewal, SelfReport, Verdict,
+    CheckSpec, Condition, DrainedBy, Instance, Invalid, Key, Moment, Pulse, Reason, Registration, Renewal, SelfReport,
+    Verdict,
 };
 
 impl Registry {
-    /// Carries out one command at `now`; what it changed is appended to `events`.
+    /// Carries out one command at `now`; what it changed is appended to `changes`.
     ///
     /// # Errors
     /// The reason why nothing was done.
-    pub fn apply(&mut self, command: Command, now: Moment, events: &mut Vec<Event>) -> Result<Done, Refusal> {
+    pub fn apply(&mut self, command: Command, now: Moment, changes: &mut Changes) -> Result<Done, Refusal> {
         match command {
             Command::Register { key, registration, only_new } => {
-                self.register(key, registration, only_new, now, events)
+                self.register(key, registration, only_new, now, changes)
             }
-            Command::Patch { key, patch, from } => self.patch(key, patch, from, now, events),
-            Command::Deregister { key } => self.remove(key, Change::Deregistered, events),
-            Command::Heartbeat { key, report } => self.heartbeat(key, report, now, events),
-            Command::Observe(observation) => self.observe(observation, now, events),
+            Command::Patch { key, patch, from } => self.patch(key, patch, from, now, changes),
+            Command::Deregister { key } => self.remove(key, Change::Deregistered, changes),
+            Command::Heartbeat { key, report } => self.heartbeat(key, report, now, changes),
+            Command::Observe(observation) => self.observe(observation, now, changes),
+            Command::Drain { key } => self.drain(key, now, changes),
+            Command::Maintain { key, reason } => self.maintain(key, reason, now, changes),
+            Command::Resume { key, maintenance, drain } => self.resume(key, maintenance, drain, now, changes),
+            Command::Set { service, settings } => self.set(service, settings, now, changes),
             Command::Reconfigure { rules, answers_change } => {
-                self.set_rules(*rules);
+                self.set_rules(*rules, now, changes);
                 if answers_change {
                     self.revision = self.revision.next();
                 }
                 Ok(Done::Noted)
             }
+            Command::Subscribe { id, subscription } => self.subscribe(id, subscription, changes),
         }
     }
 
@@ -41,7 +47,7 @@ impl Registry {
     }
 
     /// Carries out every deadline that has come. One whose lease was renewed meanwhile is armed anew.
-    pub fn expire(&mut self, now: Moment, events: &mut Vec<Event>) {
+    pub fn expire(&mut self, now: Moment, changes: &mut Changes) {
         while let Some(key) = self.deadlines.pop(now.tick) {
             let Some(entry) =
                 self.services.get_mut(&key.service).and_then(|service| service.instances.get_mut(&key.id))
@@ -52,7 +58,7 @@ impl Registry {
             let instance = Arc::clone(&entry.instance);
             if !instance.condition.lapsed && instance.pulse.expire(now.tick).is_ok() {
                 let condition = Condition { lapsed: true, ..instance.condition.clone() };
-                self.record(&instance, None, condition, Change::Status, now, events);
+                self.revise(&instance, None, condition, Change::Status, now, changes);
                 continue;
             }
             match entry.next_due(&self.rules) {
@@ -60,7 +66,7 @@ impl Registry {
                     entry.due = Some(due);
                     self.deadlines.arm(&key, Some(due));
                 }
-                Some(_) => drop(self.remove(key, Change::Reaped, events)),
+                Some(_) => drop(self.remove(key, Change::Reaped, changes)),
                 None => {}
             }
         }
@@ -72,23 +78,24 @@ impl Registry {
         registration: Arc<Registration>,
         only_new: bool,
         now: Moment,
-        events: &mut Vec<Event>,
+        changes: &mut Changes,
     ) -> Result<Done, Refusal> {
         let current = self.instance(&key).cloned();
         if only_new && current.is_some() {
             return Err(Refusal::Exists(key));
         }
         self.admit(&key, &registration)?;
+        let registration = self.with_default_checks(&key.service, registration);
         let Some(current) = current else {
-            return Ok(Done::Registered(self.create(key, registration, now, events)));
+            return Ok(Done::Registered(self.create(key, registration, now, changes)));
         };
-        if *current.registration == *registration {
-            return Ok(Done::Unchanged(self.renew(&current, now, events)));
+        if is_equal(&current.registration, &registration) {
+            return Ok(Done::Unchanged(self.renew(&current, now, changes)));
         }
         current.pulse.restart(now.tick, registration.ttl);
         current.pulse.heard(now.tick);
         let facts = Condition { lapsed: false, said: registration.status, ..current.condition.clone() };
-        Ok(Done::Replaced(self.replace(&current, registration, facts, now, events)))
+        Ok(Done::Replaced(self.replace(&current, registration, facts, now, changes)))
     }
 
     /// Refuses names that DNS could not hold or could not tell apart.
@@ -113,13 +120,14 @@ impl Registry {
         key: Key,
         registration: Arc<Registration>,
         now: Moment,
-        events: &mut Vec<Event>,
+        changes: &mut Changes,
     ) -> Arc<Instance> {
         let pulse = Pulse::begin(now.tick, registration.ttl);
         pulse.heard(now.tick);
         let instance = Arc::new(Instance {
             condition: Condition {
-                draining: false,
+                maintenance: self.mark(&key).cloned(),
+                draining: None,
                 lapsed: false,
                 said: registration.status,
                 checks: registration.checks.iter().map(|_| Verdict::Unknown).collect(),
@@ -131,30 +139,27 @@ impl Registry {
             registration,
             key,
         });
-        self.install(None, Arc::clone(&instance), Change::Registered, now, events);
+        self.install(None, Arc::clone(&instance), Change::Registered, now, changes);
         instance
     }
 
     /// Another registration for a registered instance, of which `facts` are known besides its checks: the verdicts of
     /// checks that stay what they were, against the same target, are kept.
-    fn replace(
+    pub(super) fn replace(
         &mut self,
         current: &Arc<Instance>,
         registration: Arc<Registration>,
         facts: Condition,
         now: Moment,
-        events: &mut Vec<Event>,
+        changes: &mut Changes,
     ) -> Arc<Instance> {
         let old = &current.registration;
+        let checks = kept_verdicts(old, &current.condition.checks, &registration);
+        let condition = Condition { checks, ..facts };
         let same_target = old.same_target(&registration);
-        let kept = |check: &CheckSpec| {
-            let at = old.checks.iter().position(|old| old == check).filter(|_| same_target);
-            at.and_then(|at| current.condition.checks.get(at).copied()).unwrap_or_default()
-        };
-        let condition = Condition { checks: registration.checks.iter().map(kept).collect(), ..facts };
         let stays = |check: &CheckSpec| same_target && registration.checks.contains(check);
         current.pulse.words(|words| words.results.retain(|(check, _)| stays(check)));
-        self.record(current, Some(registration), condition, Change::Updated, now, events)
+        self.revise(current, Some(registration), condition, Change::Updated, now, changes)
     }
 
     /// Merges a patch. What the instance last said of itself stands unless the patch says otherwise.
@@ -164,14 +169,15 @@ impl Registry {
         patch: Value,
         from: IpAddr,
         now: Moment,
-        events: &mut Vec<Event>,
+        changes: &mut Changes,
     ) -> Result<Done, Refusal> {
         let current = self.instance(&key).cloned().ok_or_else(|| Refusal::Unknown(key.clone()))?;
         let merged = merged(&current.registration, patch)?;
         let registration = Arc::new(Registration::from_json(&merged, &self.rules.defaults, from)?);
         self.admit(&key, &registration)?;
+        let registration = self.with_default_checks(&key.service, registration);
         let old = &current.registration;
-        if **old == *registration {
+        if is_equal(old, &registration) {
             return Ok(Done::Unchanged(current));
         }
         if old.ttl != registration.ttl && !current.condition.lapsed {
@@ -179,7 +185,7 @@ impl Registry {
         }
         let said = if old.status == registration.status { current.condition.said } else { registration.status };
         let facts = Condition { said, ..current.condition.clone() };
-        Ok(Done::Replaced(self.replace(&current, registration, facts, now, events)))
+        Ok(Done::Replaced(self.replace(&current, registration, facts, now, changes)))
     }
 
     fn heartbeat(
@@ -187,21 +193,21 @@ impl Registry {
         key: Key,
         report: Option<Report>,
         now: Moment,
-        events: &mut Vec<Event>,
+        changes: &mut Changes,
     ) -> Result<Done, Refusal> {
         let current = self.instance(&key).cloned().ok_or(Refusal::Unknown(key))?;
-        let current = self.renew(&current, now, events);
+        let current = self.renew(&current, now, changes);
         let mut condition = current.condition.clone();
         match report {
             None => {}
-            Some(Report::Draining) => condition.draining = true,
+            Some(Report::Draining) => condition.draining = condition.draining.or(Some(DrainedBy::Itself)),
             Some(Report::Is(said)) => condition.said = said,
         }
-        self.reconsider(&current, condition, now, events);
+        self.reconsider(&current, condition, now, changes);
         Ok(Done::Noted)
     }
 
-    fn observe(&mut self, observation: Observation, now: Moment, events: &mut Vec<Event>) -> Result<Done, Refusal> {
+    fn observe(&mut self, observation: Observation, now: Moment, changes: &mut Changes) -> Result<Done, Refusal> {
         let Observation { key, life, registration, check, verdict } = observation;
         let current = self.instance(&key).cloned().ok_or_else(|| Refusal::Unknown(key.clone()))?;
         if !Arc::ptr_eq(&current.pulse, &life) || !current.registration.same_target(&registration) {
@@ -213,48 +219,55 @@ impl Registry {
                 condition.checks[at] = verdict;
             }
         }
-        self.reconsider(&current, condition, now, events);
+        self.reconsider(&current, condition, now, changes);
         Ok(Done::Noted)
     }
 
     /// Renews the lease of an instance; if it had run out, that is a change.
-    fn renew(&mut self, current: &Arc<Instance>, now: Moment, events: &mut Vec<Event>) -> Arc<Instance> {
+    fn renew(&mut self, current: &Arc<Instance>, now: Moment, changes: &mut Changes) -> Arc<Instance> {
         if current.pulse.renew(now.tick) == Renewal::Renewed && !current.condition.lapsed {
             return Arc::clone(current);
         }
         current.pulse.restart(now.tick, current.registration.ttl);
         current.pulse.heard(now.tick);
         let condition = Condition { lapsed: false, ..current.condition.clone() };
-        self.record(current, None, condition, Change::Status, now, events)
+        self.revise(current, None, condition, Change::Status, now, changes)
     }
 
-    /// Records other facts about an instance, if they are other.
-    fn reconsider(&mut self, current: &Arc<Instance>, condition: Condition, now: Moment, events: &mut Vec<Event>) {
-        if current.condition != condition {
-            self.record(current, None, condition, Change::Status, now, events);
+    /// Records other facts about an instance, if they are other, and returns it as it is now.
+    pub(super) fn reconsider(
+        &mut self,
+        current: &Arc<Instance>,
+        condition: Condition,
+        now: Moment,
+        changes: &mut Changes,
+    ) -> Arc<Instance> {
+        if current.condition == condition {
+            return Arc::clone(current);
         }
+        self.revise(current, None, condition, Change::Status, now, changes)
     }
 
-    fn remove(&mut self, key: Key, change: Change, events: &mut Vec<Event>) -> Result<Done, Refusal> {
+    fn remove(&mut self, key: Key, change: Change, changes: &mut Changes) -> Result<Done, Refusal> {
         let before = self.instance(&key).cloned().ok_or_else(|| Refusal::Unknown(key.clone()))?;
         self.revision = self.revision.next();
         if let Some(service) = self.services.get_mut(&key.service) {
             service.revision = self.revision;
         }
         self.take(&key);
-        events.push(Event { revision: self.revision, key, change, before: Some(before), after: None });
+        changes.events.push(Event { revision: self.revision, key, change, before: Some(before), after: None });
         Ok(Done::Deregistered)
     }
 
     /// The next revision of a registered instance.
-    fn record(
+    fn revise(
         &mut self,
         current: &Arc<Instance>,
         registration: Option<Arc<Registration>>,
         condition: Condition,
         change: Change,
         now: Moment,
-        events: &mut Vec<Event>,
+        changes: &mut Changes,
     ) -> Arc<Instance> {
         let next = Arc::new(Instance {
             key: current.key.clone(),
@@ -265,7 +278,7 @@ impl Registry {
             revision: self.revision.next(),
             pulse: Arc::clone(&current.pulse),
         });
-        self.install(Some(Arc::clone(current)), Arc::clone(&next), change, now, events);
+        self.install(Some(Arc::clone(current)), Arc::clone(&next), change, now, changes);
         next
     }
 
@@ -275,12 +288,24 @@ impl Registry {
         after: Arc<Instance>,
         change: Change,
         now: Moment,
-        events: &mut Vec<Event>,
+        changes: &mut Changes,
     ) {
         self.revision = after.revision;
         self.put(Arc::clone(&after), now);
-        events.push(Event { revision: after.revision, key: after.key.clone(), change, before, after: Some(after) });
+        changes.events.push(Event {
+            revision: after.revision,
+            key: after.key.clone(),
+            change,
+            before,
+            after: Some(after),
+        });
     }
+}
+
+/// Whether a registration says nothing new. One that spells out the default checks, as replies do, does not.
+fn is_equal(current: &Registration, new: &Registration) -> bool {
+    let spelled_out = new.brings_checks && !current.brings_checks && new.checks == current.checks;
+    if spelled_out { *current == Registration { brings_checks: false, ..new.clone() } } else { current == new }
 }
 
 /// A registration with a merge patch laid over it (RFC 7396).
@@ -291,6 +316,9 @@ fn merged(registration: &Registration, patch: Value) -> Result<Value, Invalid> {
         patch.remove("status");
     }
     let mut target = registration.to_json();
+    if !registration.brings_checks {
+        target.remove("checks");
+    }
     merge(&mut target, patch);
     Ok(Value::Object(target))
 }

@@ -1,12 +1,17 @@
 //! What can be asked of the registry, and what it says.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
 
 use super::Rules;
-use crate::model::{CheckSpec, Instance, Invalid, Key, Pulse, Registration, Revision, SelfReport, Verdict};
+use super::record::{RecordChange, RecordName};
+use crate::model::{
+    CheckSpec, Instance, Invalid, Key, Maintenance, Pulse, Registration, Revision, SelfReport, ServiceName, Settings,
+    Subscription, SubscriptionId, Verdict,
+};
 
 /// A request for a change.
 #[derive(Debug, Clone)]
@@ -33,11 +38,37 @@ pub enum Command {
     },
     /// The verdict of a check turned.
     Observe(Observation),
+    /// An operator takes an instance out, until it is put back or its registration ends.
+    Drain {
+        key: Key,
+    },
+    /// An operator marks the name of an instance, until the mark is lifted. The instance need not be there any more when
+    /// it was marked before.
+    Maintain {
+        key: Key,
+        reason: Option<SmolStr>,
+    },
+    /// An operator puts an instance back: lifts the mark, or ends the draining whoever asked for it, or both.
+    Resume {
+        key: Key,
+        maintenance: bool,
+        drain: bool,
+    },
+    /// Replaces the settings of a service; `None`, or settings without any, removes them.
+    Set {
+        service: ServiceName,
+        settings: Option<Arc<Settings>>,
+    },
     /// Other rules from now on. With `answers_change` something changed that is answered beside the registry: no
     /// instance did, but the revision moves on.
     Reconfigure {
         rules: Box<Rules>,
         answers_change: bool,
+    },
+    /// Stores a subscription in place of the one of the same id; `None` removes it.
+    Subscribe {
+        id: SubscriptionId,
+        subscription: Option<Arc<Subscription>>,
     },
 }
 
@@ -68,7 +99,11 @@ pub enum Done {
     /// The registration was equal to what is there; at most its lease was renewed.
     Unchanged(Arc<Instance>),
     Deregistered,
-    /// Heartbeats, verdicts and rules.
+    /// An operator's word holds for this instance.
+    Stands(Arc<Instance>),
+    /// The mark was set or lifted on a name that nothing is registered under.
+    Marked(Arc<Maintenance>),
+    /// Heartbeats, verdicts, settings, subscriptions and rules.
     Noted,
 }
 
@@ -77,12 +112,45 @@ pub enum Done {
 pub enum Refusal {
     #[error("there is no instance {0}")]
     Unknown(Key),
+    #[error("there is no service {0}, and there are no settings for it")]
+    UnknownService(ServiceName),
+    #[error("there is no subscription {0}")]
+    UnknownSubscription(SubscriptionId),
     #[error("{0} is registered already")]
     Exists(Key),
     #[error("`{label}` would name both an instance and a tag of service {service}; choose another id or tag")]
-    Clash { service: crate::model::ServiceName, label: SmolStr },
+    Clash { service: ServiceName, label: SmolStr },
     #[error(transparent)]
     Invalid(#[from] Invalid),
+}
+
+/// Everything that commands changed: instances, and records of other kinds, each in the order of their revisions.
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub events: Vec<Event>,
+    pub records: Vec<RecordChange>,
+}
+
+impl Changes {
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.records.is_empty()
+    }
+
+    /// The records that changed, in no order.
+    pub fn names(&self) -> impl Iterator<Item = RecordName> {
+        let instances = self.events.iter().map(|event| RecordName::Instance(event.key.clone()));
+        instances.chain(self.records.iter().map(|change| change.name.clone()))
+    }
+
+    /// The services of which readers see something else now.
+    pub fn services(&self) -> BTreeSet<ServiceName> {
+        let of_instances = self.events.iter().map(|event| event.key.service.clone());
+        let of_settings = self.records.iter().filter_map(|change| match &change.name {
+            RecordName::Settings(service) => Some(service.clone()),
+            _ => None,
+        });
+        of_instances.chain(of_settings).collect()
+    }
 }
 
 /// One change of one instance.

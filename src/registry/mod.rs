@@ -1,22 +1,33 @@
 //! The registry: every instance there is, as a pure state machine.
 //!
-//! [`Registry::apply`] takes one [`Command`] and the present moment, and gives the outcome together with the [`Event`]s
+//! [`Registry::apply`] takes one [`Command`] and the present moment, and gives the outcome together with the [`Changes`]
 //! that the command caused, each with the next revision. [`Registry::expire`] does the same for deadlines that have
 //! come. There is no clock, no randomness and no I/O here; what the same commands at the same moments lead to is always
-//! the same. Instances are immutable and shared, so an event carries the one before and the one after, and
+//! the same. Instances are immutable and shared, so an [`Event`] carries the one before and the one after, and
 //! [`Registry::undo`] puts back what could not be made durable.
+//!
+//! Beside the instances there are [`Record`]s that do not need one: settings of a service are there before its first
+//! instance and after its last, and a maintenance mark stays on a name whose instance went.
 
 mod apply;
 mod command;
 mod deadline;
+mod operator;
+mod record;
+mod records;
 mod service;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-pub use command::{Change, Command, Done, Event, Observation, Refusal, Report};
+pub use command::{Change, Changes, Command, Done, Event, Observation, Refusal, Report};
+pub use record::{Kind, Record, RecordChange, RecordName};
 
-use crate::model::{Condition, Defaults, Instance, Key, Moment, Pulse, Revision, ServiceName, Span};
+use smallvec::SmallVec;
+
+use crate::model::{
+    CheckSpec, Condition, Defaults, Instance, Key, Moment, Pulse, Registration, Revision, ServiceName, Span, Verdict,
+};
 use deadline::Deadlines;
 use service::{Entry, Service};
 
@@ -29,6 +40,8 @@ pub struct Rules {
     pub reap_after: Span,
     /// Octets of the zone apex in wire form.
     pub apex_octets: usize,
+    /// TTL, in seconds, of the records of services that have none of their own.
+    pub record_ttl: u32,
 }
 
 /// All services and their instances at one revision.
@@ -36,6 +49,8 @@ pub struct Rules {
 pub struct Registry {
     rules: Rules,
     services: HashMap<ServiceName, Service, foldhash::fast::RandomState>,
+    /// What is kept beside the instances.
+    records: BTreeMap<RecordName, Record>,
     deadlines: Deadlines,
     revision: Revision,
 }
@@ -44,7 +59,7 @@ pub struct Registry {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     pub key: Key,
-    pub registration: crate::model::Registration,
+    pub registration: Registration,
     pub condition: Condition,
     pub created_at: jiff::Timestamp,
     pub changed_at: jiff::Timestamp,
@@ -54,21 +69,32 @@ pub struct Stored {
 impl Registry {
     /// An empty registry that goes on from `revision`.
     pub fn new(rules: Rules, revision: Revision) -> Self {
-        Self { rules, services: HashMap::default(), deadlines: Deadlines::default(), revision }
+        Self {
+            rules,
+            services: HashMap::default(),
+            records: BTreeMap::new(),
+            deadlines: Deadlines::default(),
+            revision,
+        }
     }
 
     /// Puts an instance back as it was before a restart: with its last status, and its lease or its time until removal
-    /// beginning anew.
+    /// beginning anew. The records beside the instances come first.
     pub fn restore(&mut self, stored: Stored, now: Moment) {
         let pulse = Pulse::begin(now.tick, stored.registration.ttl);
         if stored.condition.lapsed {
             pulse.lapse();
         }
         self.revision = self.revision.max(stored.revision);
+        let mut condition = stored.condition;
+        let before = Arc::new(stored.registration);
+        let registration = self.with_default_checks(&stored.key.service, Arc::clone(&before));
+        condition.maintenance = self.mark(&stored.key).cloned();
+        condition.checks = kept_verdicts(&before, &condition.checks, &registration);
         let instance = Instance {
             key: stored.key,
-            registration: Arc::new(stored.registration),
-            condition: stored.condition,
+            registration,
+            condition,
             created_at: stored.created_at,
             changed_at: stored.changed_at,
             revision: stored.revision,
@@ -97,10 +123,13 @@ impl Registry {
         Some((service.revision, service.instances.values().map(|entry| &entry.instance)))
     }
 
-    /// Takes back the newest events, newest first: every instance is again as it was before, with its lease beginning
-    /// anew. Revisions are not reused.
-    pub fn undo(&mut self, events: &[Event], now: Moment) {
-        for event in events.iter().rev() {
+    /// Takes back the newest changes, newest first: everything is again as it was before, with leases beginning anew.
+    /// Revisions are not reused.
+    pub fn undo(&mut self, changes: &Changes, now: Moment) {
+        for change in changes.records.iter().rev() {
+            self.keep(&change.name, change.before.clone());
+        }
+        for event in changes.events.iter().rev() {
             match &event.before {
                 Some(before) => {
                     before.pulse.restart(now.tick, before.registration.ttl);
@@ -114,15 +143,22 @@ impl Registry {
         }
     }
 
-    /// Other rules from now on: those that have lapsed already are removed when the new ones say so.
-    fn set_rules(&mut self, rules: Rules) {
+    /// Other rules from now on: those that have lapsed already are removed when the new ones say so, and instances that
+    /// bring no checks get the new default ones.
+    fn set_rules(&mut self, rules: Rules, now: Moment, changes: &mut Changes) {
         let rearm = self.rules.reap_after != rules.reap_after;
+        let other_checks = self.rules.defaults.checks != rules.defaults.checks;
         self.rules = rules;
         let entries = self.services.values_mut().flat_map(|service| service.instances.values_mut());
         for entry in entries.filter(|entry| rearm && entry.instance.condition.lapsed) {
             self.deadlines.disarm(&entry.instance.key, entry.due);
             entry.due = entry.next_due(&self.rules);
             self.deadlines.arm(&entry.instance.key, entry.due);
+        }
+        if other_checks {
+            let mut services: Vec<ServiceName> = self.services.keys().cloned().collect();
+            services.sort_unstable();
+            services.iter().for_each(|service| self.follow_default_checks(service, now, changes));
         }
     }
 
@@ -149,6 +185,17 @@ impl Registry {
             self.services.remove(&key.service);
         }
     }
+}
+
+/// The verdicts of the checks of `registration`: those that were reached on equal checks of the registration `before`,
+/// against the same target.
+fn kept_verdicts(before: &Registration, verdicts: &[Verdict], registration: &Registration) -> SmallVec<[Verdict; 2]> {
+    let same_target = before.same_target(registration);
+    let kept = |check: &CheckSpec| {
+        let at = before.checks.iter().position(|old| old == check).filter(|_| same_target);
+        at.and_then(|at| verdicts.get(at).copied()).unwrap_or_default()
+    };
+    registration.checks.iter().map(kept).collect()
 }
 
 #[cfg(test)]

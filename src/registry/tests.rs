@@ -1,9 +1,11 @@
-//! The registry by tables, and against a model so naive that it can be checked by eye.
+//! The registry by tables; and what all tests of it begin from.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod operator;
+mod property;
+mod settings;
+
 use std::net::IpAddr;
 
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::command::{Observation, Report};
@@ -15,7 +17,7 @@ const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 fn rules() -> Rules {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
-    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11 }
+    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 }
 }
 
 fn at(tick: u64) -> Moment {
@@ -42,9 +44,14 @@ impl Shell {
         Self { registry: Registry::new(rules(), Revision::ZERO), now: 0 }
     }
 
+    fn carry_out(&mut self, command: Command) -> (Result<Done, Refusal>, Changes) {
+        let mut changes = Changes::default();
+        (self.registry.apply(command, at(self.now), &mut changes), changes)
+    }
+
     fn apply(&mut self, command: Command) -> (Result<Done, Refusal>, Vec<Event>) {
-        let mut events = Vec::new();
-        (self.registry.apply(command, at(self.now), &mut events), events)
+        let (done, changes) = self.carry_out(command);
+        (done, changes.events)
     }
 
     fn register(&mut self, id: &str, extra: Value) -> (Result<Done, Refusal>, Vec<Event>) {
@@ -53,9 +60,9 @@ impl Shell {
 
     fn pass(&mut self, millis: u64) -> Vec<Event> {
         self.now += millis;
-        let mut events = Vec::new();
-        self.registry.expire(at(self.now), &mut events);
-        events
+        let mut changes = Changes::default();
+        self.registry.expire(at(self.now), &mut changes);
+        changes.events
     }
 
     fn status(&self, id: &str) -> Option<Status> {
@@ -230,180 +237,4 @@ fn what_was_stored_goes_on_where_it_was() {
     assert_eq!(shell.registry.revision(), Revision(41));
     assert_eq!(shell.pass(10_000).len(), 1);
     assert_eq!(shell.pass(50_000)[0].change, Change::Reaped);
-}
-
-/// What the model knows of one instance.
-#[derive(Debug, Clone, PartialEq)]
-struct Plain {
-    variant: u8,
-    lapsed_at: Option<u64>,
-    deadline: u64,
-    said: SelfReport,
-    verdict: Option<Verdict>,
-    draining: bool,
-}
-
-impl Plain {
-    fn status(&self) -> Status {
-        match self {
-            Self { draining: true, .. } => Status::Draining,
-            Self { lapsed_at: Some(_), .. } => Status::Lapsed,
-            Self { said: SelfReport::Unhealthy, .. } | Self { verdict: Some(Verdict::Failing), .. } => {
-                Status::Unhealthy
-            }
-            Self { said: SelfReport::Starting, .. } | Self { verdict: Some(Verdict::Unknown), .. } => Status::Starting,
-            _ => Status::Healthy,
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Register(u8, u8),
-    Deregister(u8),
-    Heartbeat(u8, u8),
-    Observe(u8, bool),
-    Pass(u64),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        (0..4u8, 0..4u8).prop_map(|(id, variant)| Step::Register(id, variant)),
-        (0..4u8).prop_map(Step::Deregister),
-        (0..4u8, 0..5u8).prop_map(|(id, report)| Step::Heartbeat(id, report)),
-        (0..4u8, any::<bool>()).prop_map(|(id, passing)| Step::Observe(id, passing)),
-        (1..40_000u64).prop_map(Step::Pass),
-    ]
-}
-
-/// Four registrations that differ: the odd ones have a check, the later ones a weight.
-fn variant(number: u8) -> Arc<Registration> {
-    let checks = if number % 2 == 1 { json!([{"kind": "tcp"}]) } else { json!([]) };
-    registration(json!({"ttl": "10s", "weight": number / 2 + 1, "checks": checks}))
-}
-
-const REPORTS: [Option<Report>; 5] = [
-    None,
-    Some(Report::Is(SelfReport::Starting)),
-    Some(Report::Is(SelfReport::Healthy)),
-    Some(Report::Is(SelfReport::Unhealthy)),
-    Some(Report::Draining),
-];
-
-#[derive(Default)]
-struct Model {
-    now: u64,
-    instances: BTreeMap<u8, Plain>,
-}
-
-impl Model {
-    fn step(&mut self, step: &Step) {
-        let deadline = self.now + 10_000;
-        match *step {
-            Step::Register(id, variant) => {
-                let old = self.instances.get(&id).cloned();
-                let checked = variant % 2 == 1;
-                let mut new = Plain {
-                    variant,
-                    lapsed_at: None,
-                    deadline,
-                    said: SelfReport::Healthy,
-                    verdict: checked.then_some(Verdict::Unknown),
-                    draining: old.as_ref().is_some_and(|old| old.draining),
-                };
-                if let Some(old) = old {
-                    new.verdict = if checked { Some(old.verdict.unwrap_or(Verdict::Unknown)) } else { None };
-                    if old.variant == variant {
-                        new.said = old.said;
-                    }
-                }
-                self.instances.insert(id, new);
-            }
-            Step::Deregister(id) => drop(self.instances.remove(&id)),
-            Step::Heartbeat(id, report) => {
-                if let Some(plain) = self.instances.get_mut(&id) {
-                    (plain.lapsed_at, plain.deadline) = (None, deadline);
-                    match REPORTS[usize::from(report)] {
-                        None => {}
-                        Some(Report::Draining) => plain.draining = true,
-                        Some(Report::Is(said)) => plain.said = said,
-                    }
-                }
-            }
-            Step::Observe(id, passing) => {
-                if let Some(verdict) = self.instances.get_mut(&id).and_then(|plain| plain.verdict.as_mut()) {
-                    *verdict = if passing { Verdict::Passing } else { Verdict::Failing };
-                }
-            }
-            Step::Pass(millis) => {
-                self.now += millis;
-                let now = self.now;
-                self.instances.retain(|_, plain| plain.lapsed_at.is_none_or(|lapsed| lapsed + 60_000 > now));
-                for plain in self.instances.values_mut().filter(|plain| plain.lapsed_at.is_none()) {
-                    plain.lapsed_at = (plain.deadline <= now).then_some(now);
-                }
-            }
-        }
-    }
-}
-
-fn run(shell: &mut Shell, step: &Step) -> Vec<Event> {
-    let name = |id: u8| key("web", &format!("i{id}"));
-    let command = match *step {
-        Step::Register(id, number) => {
-            Command::Register { key: name(id), registration: variant(number), only_new: false }
-        }
-        Step::Deregister(id) => Command::Deregister { key: name(id) },
-        Step::Heartbeat(id, report) => Command::Heartbeat { key: name(id), report: REPORTS[usize::from(report)] },
-        Step::Observe(id, passing) => {
-            let Some(instance) = shell.registry.instance(&name(id)) else { return Vec::new() };
-            let verdict = if passing { Verdict::Passing } else { Verdict::Failing };
-            let (life, check) = (Arc::clone(&instance.pulse), variant(1).checks[0].clone());
-            let registration = Arc::clone(&instance.registration);
-            Command::Observe(Observation { key: name(id), life, registration, check, verdict })
-        }
-        Step::Pass(millis) => return shell.pass(millis),
-    };
-    shell.apply(command).1
-}
-
-fn snapshot(shell: &Shell) -> BTreeMap<String, (Status, u16, Revision)> {
-    let service = ServiceName::parse("web").unwrap();
-    let Some((_, instances)) = shell.registry.service(&service) else { return BTreeMap::new() };
-    let facts = |instance: &Arc<Instance>| (instance.status(), instance.registration.weight.0, instance.revision);
-    instances.map(|instance| (instance.key.id.to_string(), facts(instance))).collect()
-}
-
-proptest! {
-    #[test]
-    fn the_registry_agrees_with_the_model(steps in proptest::collection::vec(step(), 1..60)) {
-        let (mut shell, mut model) = (Shell::new(), Model::default());
-        let mut replayed: BTreeMap<String, (Status, u16, Revision)> = BTreeMap::new();
-        let (mut last, mut earlier) = (Vec::new(), BTreeMap::new());
-        for step in &steps {
-            let (revision, before) = (shell.registry.revision(), snapshot(&shell));
-            let events = run(&mut shell, step);
-            model.step(step);
-            let expected: Vec<_> = model.instances.iter()
-                .map(|(id, plain)| (format!("i{id}"), plain.status(), u16::from(plain.variant / 2 + 1))).collect();
-            let found: Vec<_> = snapshot(&shell).into_iter().map(|(id, (status, weight, _))| (id, status, weight)).collect();
-            prop_assert_eq!(found, expected, "after {:?}", step);
-            for (at, event) in events.iter().enumerate() {
-                prop_assert_eq!(event.revision.0, revision.0 + 1 + at as u64);
-                match &event.after {
-                    Some(after) => replayed.insert(
-                        event.key.id.to_string(), (after.status(), after.registration.weight.0, after.revision)),
-                    None => replayed.remove(event.key.id.as_str()),
-                };
-            }
-            prop_assert_eq!(&replayed, &snapshot(&shell), "events replayed");
-            let armed: BTreeSet<_> = shell.registry.next_deadline().into_iter().collect();
-            prop_assert_eq!(armed.is_empty(), model.instances.is_empty(), "every lease has a deadline");
-            (last, earlier) = (events, before);
-        }
-        // Taking back leaves what was there before.
-        shell.registry.undo(&last, at(shell.now));
-        prop_assert_eq!(&snapshot(&shell), &earlier);
-        prop_assert_eq!(shell.registry.next_deadline().is_none(), earlier.is_empty());
-    }
 }

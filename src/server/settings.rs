@@ -14,6 +14,7 @@ pub fn rules(config: &Config) -> Rules {
         defaults: defaults(config),
         reap_after: config.leases.reap_after,
         apex_octets: config.dns.zone.wire().len(),
+        record_ttl: config.dns.record_ttl,
     }
 }
 

@@ -1,28 +1,67 @@
-//! How an instance is spelled in a store: a JSON object that a person can read. What it holds is part of the store's
-//! format version.
+//! How records are spelled in a store: JSON objects that a person can read. What they hold is part of the store's format
+//! version ([`VERSION`]); what an older version wrote is read too.
 //!
 //! ```json
-//! {"registration": {…}, "draining": false, "lapsed": false, "said": "healthy", "verdicts": ["passing"],
-//!  "created_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z", "revision": 7}
+//! {"registration": {…}, "brings_checks": true, "drained_by": "operator", "lapsed": false,
+//!  "said": "healthy", "verdicts": ["passing"], "created_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z", "revision": 7}
+//! {"record_ttl": 1, "description": "the front"}
+//! {"since": "2026-01-01T00:00:00Z", "reason": "new disk"}
+//! {"service": "web", "callback": "http://10.0.0.1/changed"}
 //! ```
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::engine::Loaded;
 use crate::model::json::{self as read, Members};
 use crate::model::{
-    CheckDefaults, Condition, Defaults, Instance, Invalid, Key, Reason, Registration, Revision, SelfReport, Span,
-    Verdict,
+    CheckDefaults, Condition, Defaults, DrainedBy, Instance, Invalid, Key, Maintenance, Moment, Reason, Registration,
+    Revision, SelfReport, Settings, Span, Subscription, Tick, Verdict, pulse,
 };
-use crate::registry::Stored;
+use crate::registry::{Record, RecordName, Stored};
 
-/// The stored form of an instance.
-pub fn encode(instance: &Instance) -> Vec<u8> {
-    let Condition { draining, lapsed, said, checks } = &instance.condition;
-    let value = json!({
+/// The version of the form that is written. Version 1 had instances alone, and did not know who brought their checks.
+pub const VERSION: u64 = 2;
+
+/// The stored form of a record.
+pub fn encode(record: &Record) -> Vec<u8> {
+    let value = match record {
+        Record::Instance(instance) => instance_to_json(instance),
+        Record::Settings(_, settings) => Value::Object(settings.to_json()),
+        Record::Maintenance(_, mark) => maintenance_to_json(mark),
+        Record::Subscription(_, subscription) => Value::Object(subscription.to_json()),
+    };
+    value.to_string().into_bytes()
+}
+
+/// Reads what [`encode`] wrote under `name`, and adds it to what was `loaded`.
+///
+/// # Errors
+/// What does not read, as text for the person who will look at the store.
+pub fn decode(name: RecordName, stored: &[u8], loaded: &mut Loaded) -> Result<(), String> {
+    let text = name.to_string();
+    let value: Value = serde_json::from_slice(stored).map_err(|error| format!("{text}: {error}"))?;
+    let read = match name {
+        RecordName::Instance(key) => instance(key, &value).map(|stored| loaded.instances.push(stored)),
+        RecordName::Settings(service) => Settings::from_json(&value, &defaults().check)
+            .map(|settings| loaded.records.push(Record::Settings(service, Arc::new(settings)))),
+        RecordName::Maintenance(key) => {
+            maintenance(&value).map(|mark| loaded.records.push(Record::Maintenance(key, Arc::new(mark))))
+        }
+        RecordName::Subscription(id) => Subscription::from_json(&value)
+            .map(|subscription| loaded.records.push(Record::Subscription(id, Arc::new(subscription)))),
+    };
+    read.map_err(|fault| format!("{text}: {fault}"))
+}
+
+fn instance_to_json(instance: &Instance) -> Value {
+    // The mark of maintenance is a record of its own.
+    let Condition { maintenance: _, draining, lapsed, said, checks } = &instance.condition;
+    let mut value = json!({
         "registration": instance.registration.to_json(),
-        "draining": draining,
+        "brings_checks": instance.registration.brings_checks,
         "lapsed": lapsed,
         "said": said.as_str(),
         "verdicts": checks.iter().map(|verdict| verdict.as_str()).collect::<Vec<_>>(),
@@ -30,27 +69,37 @@ pub fn encode(instance: &Instance) -> Vec<u8> {
         "changed_at": instance.changed_at.to_string(),
         "revision": instance.revision.0,
     });
-    value.to_string().into_bytes()
-}
-
-/// Reads what [`encode`] wrote.
-///
-/// # Errors
-/// What does not read, as text for the person who will look at the store.
-pub fn decode(key: Key, stored: &[u8]) -> Result<Stored, String> {
-    let value = serde_json::from_slice(stored).map_err(|error| format!("{key}: {error}"))?;
-    instance(key.clone(), &value).map_err(|fault| format!("{key}: {fault}"))
+    if let Some(by) = draining {
+        value["drained_by"] = by.as_str().into();
+    }
+    value
 }
 
 fn instance(key: Key, value: &Value) -> Result<Stored, Invalid> {
-    const MEMBERS: &[&str] =
-        &["registration", "draining", "lapsed", "said", "verdicts", "created_at", "changed_at", "revision"];
+    const MEMBERS: &[&str] = &[
+        "registration",
+        "brings_checks",
+        "draining",
+        "drained_by",
+        "lapsed",
+        "said",
+        "verdicts",
+        "created_at",
+        "changed_at",
+        "revision",
+    ];
     let members = Members::of(value, MEMBERS, &[])?;
-    let registration =
+    let mut registration =
         members.required("registration", |value| Registration::from_json(value, &defaults(), NOWHERE))?;
+    // Version 1 does not say. Checks that are there stay; where there are none, defaults may come.
+    let brings_checks = members.optional("brings_checks", read::boolean)?;
+    registration.brings_checks = brings_checks.unwrap_or(!registration.checks.is_empty());
     let verdicts = members.required("verdicts", |value| read::list(value, usize::MAX, verdict))?;
+    // Version 1 knew only instances that left by themselves.
+    let left = members.optional("draining", read::boolean)?.unwrap_or(false).then_some(DrainedBy::Itself);
     let mut condition = Condition {
-        draining: members.required("draining", read::boolean)?,
+        maintenance: None,
+        draining: members.optional("drained_by", drained_by)?.or(left),
         lapsed: members.required("lapsed", read::boolean)?,
         said: members.required("said", said)?,
         checks: verdicts.into(),
@@ -67,12 +116,29 @@ fn instance(key: Key, value: &Value) -> Result<Stored, Invalid> {
     Ok(stored)
 }
 
+fn maintenance_to_json(mark: &Maintenance) -> Value {
+    let mut members = Map::from_iter([("since".to_owned(), mark.since.wall.to_string().into())]);
+    members.extend(mark.reason.as_deref().map(|reason| ("reason".to_owned(), reason.into())));
+    Value::Object(members)
+}
+
+fn maintenance(value: &Value) -> Result<Maintenance, Invalid> {
+    let members = Members::of(value, &["since", "reason"], &[])?;
+    let reason = members.optional("reason", pulse::message)?;
+    let since = Moment { tick: Tick(0), wall: members.required("since", time)? };
+    Ok(Maintenance { reason, since })
+}
+
 /// Never used: a stored registration has everything spelled out.
 const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 fn defaults() -> Defaults {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() }
+}
+
+fn drained_by(value: &Value) -> Result<DrainedBy, Reason> {
+    DrainedBy::parse(read::string(value)?).ok_or(Reason::Choice { choices: &["itself", "operator"] })
 }
 
 fn said(value: &Value) -> Result<SelfReport, Reason> {

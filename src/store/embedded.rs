@@ -1,7 +1,8 @@
 //! The embedded store: one file on this machine, in redb's format.
 //!
-//! Two tables: `instances`, from `service/id` to the form of [`super::codec`], and `about`, which holds the version of
-//! that form and the bound on revisions in use. A batch is one transaction, and a transaction is on the disk when it
+//! A table for each kind of record (`instances`, `settings`, `maintenance`, `subscriptions`), from the record's name to
+//! the form of [`super::codec`], and `about`, which holds the version of that form and the bound on revisions in use. A
+//! file of an older version is read as it is, and is one of this version from the first write on. A batch is one transaction, and a transaction is on the disk when it
 //! returns. The file is locked while it is open, so that no two processes write it.
 //!
 //! Calls wait for the disk where they are called, so the caller has a thread of its own for them.
@@ -15,17 +16,20 @@ use std::path::{Path, PathBuf};
 
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
-use super::codec;
+use super::codec::{self, VERSION};
 use crate::engine::{Batch, Loaded, Store, StoreError, Write};
-use crate::model::{InstanceId, Key, Revision, ServiceName};
+use crate::model::Revision;
+use crate::registry::{Kind, RecordName};
 
-const INSTANCES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("instances");
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 const FORMAT: &str = "format";
 const REVISION: &str = "revision";
-/// The version of the stored form that this code writes.
-const VERSION: u64 = 1;
 const FILE: &str = "registry.redb";
+
+/// Where the records of one kind are.
+fn table(kind: Kind) -> TableDefinition<'static, &'static str, &'static [u8]> {
+    TableDefinition::new(kind.plural())
+}
 
 /// The state in a file.
 #[derive(Debug)]
@@ -92,14 +96,15 @@ impl Embedded {
         let path = self.file.display().to_string();
         let mut loaded = Loaded::default();
         let rows = read_rows(self.database()?).map_err(|error| self.failed(error))?;
-        if let Some(found) = rows.format.filter(|found| *found != VERSION) {
+        if let Some(found) = rows.format.filter(|found| !(1..=VERSION).contains(found)) {
             return Err(StoreError::Format { path, found, known: VERSION });
         }
         loaded.revision = Revision(rows.revision);
-        for (name, value) in rows.instances {
+        for (kind, name, value) in rows.records {
             let damaged = |detail| StoreError::Damaged { path: path.clone(), detail };
-            let key = key(&name).ok_or_else(|| damaged(format!("`{name}` names no instance")))?;
-            loaded.instances.push(codec::decode(key, &value).map_err(damaged)?);
+            let name = RecordName::parse(kind, &name)
+                .ok_or_else(|| damaged(format!("`{name}` in the table {} names nothing", kind.plural())))?;
+            codec::decode(name, &value, &mut loaded).map_err(damaged)?;
         }
         Ok(loaded)
     }
@@ -127,7 +132,7 @@ impl Store for Embedded {
 struct Rows {
     format: Option<u64>,
     revision: u64,
-    instances: Vec<(String, Vec<u8>)>,
+    records: Vec<(Kind, String, Vec<u8>)>,
 }
 
 fn read_rows(database: &Database) -> Result<Rows, redb::Error> {
@@ -139,41 +144,45 @@ fn read_rows(database: &Database) -> Result<Rows, redb::Error> {
     };
     let format = about.get(FORMAT)?.map(|found| found.value());
     let revision = about.get(REVISION)?.map_or(0, |found| found.value());
-    let mut instances = Vec::new();
-    for row in transaction.open_table(INSTANCES)?.iter()? {
-        let (name, value) = row?;
-        instances.push((name.value().to_owned(), value.value().to_vec()));
+    let mut records = Vec::new();
+    for kind in Kind::ALL {
+        let table = match transaction.open_table(table(kind)) {
+            // Nothing of this kind was ever written.
+            Err(TableError::TableDoesNotExist(_)) => continue,
+            table => table?,
+        };
+        for row in table.iter()? {
+            let (name, value) = row?;
+            records.push((kind, name.value().to_owned(), value.value().to_vec()));
+        }
     }
-    Ok(Rows { format, revision, instances })
+    Ok(Rows { format, revision, records })
 }
 
 fn write_rows(database: &Database, batch: &Batch) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut about = transaction.open_table(ABOUT)?;
-        if about.get(FORMAT)?.is_none() {
+        if about.get(FORMAT)?.is_none_or(|found| found.value() != VERSION) {
             about.insert(FORMAT, VERSION)?;
         }
         if let Some(revision) = batch.reserve {
             about.insert(REVISION, revision.0)?;
         }
-        let mut instances = transaction.open_table(INSTANCES)?;
-        for write in &batch.writes {
+    }
+    for kind in Kind::ALL {
+        let mut of_kind = batch.writes.iter().filter(|write| write.kind() == kind).peekable();
+        if of_kind.peek().is_none() {
+            continue;
+        }
+        let mut table = transaction.open_table(table(kind))?;
+        for write in of_kind {
             match write {
-                Write::Put(instance) => {
-                    instances.insert(instance.key.to_string().as_str(), codec::encode(instance).as_slice())?;
-                }
-                Write::Remove(key) => {
-                    instances.remove(key.to_string().as_str())?;
-                }
+                Write::Put(record) => drop(table.insert(&*record.name().to_string(), &*codec::encode(record))?),
+                Write::Remove(name) => drop(table.remove(&*name.to_string())?),
             }
         }
     }
     transaction.commit()?;
     Ok(())
-}
-
-fn key(name: &str) -> Option<Key> {
-    let (service, id) = name.split_once('/')?;
-    Some(Key { service: ServiceName::parse(service).ok()?, id: InstanceId::parse(id).ok()? })
 }

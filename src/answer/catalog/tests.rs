@@ -16,7 +16,7 @@ use crate::answer::{PROTOCOLS, ServiceView};
 use crate::model::{
     CheckDefaults, Defaults, InstanceId, Key, Moment, Protocol, Registration, Revision, ServiceName, Span, Tick,
 };
-use crate::registry::{Command, Registry, Rules};
+use crate::registry::{Changes, Command, Registry, Rules};
 use crate::zone::master::{self, Kind};
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -58,7 +58,7 @@ impl Live for Views {
 fn views(instances: &[(&str, &str, Value)]) -> Views {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
-    let rules = Rules { defaults: defaults.clone(), reap_after: Span::from_secs(60), apex_octets: 11 };
+    let rules = Rules { defaults: defaults.clone(), reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 };
     let mut registry = Registry::new(rules, Revision::ZERO);
     let now = Moment { tick: Tick(0), wall: jiff::Timestamp::UNIX_EPOCH };
     for (service, id, extra) in instances {
@@ -66,11 +66,11 @@ fn views(instances: &[(&str, &str, Value)]) -> Views {
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         let registration = Arc::new(Registration::from_json(&body, &defaults, FROM).unwrap());
         let key = Key { service: ServiceName::parse(service).unwrap(), id: InstanceId::parse(id).unwrap() };
-        registry.apply(Command::Register { key, registration, only_new: true }, now, &mut Vec::new()).unwrap();
+        registry.apply(Command::Register { key, registration, only_new: true }, now, &mut Changes::default()).unwrap();
     }
     let view = |name: &ServiceName| {
         let (revision, instances) = registry.service(name).unwrap();
-        (name.to_string(), Arc::new(ServiceView::new(name.clone(), revision, instances.cloned())))
+        (name.to_string(), Arc::new(ServiceView::new(name.clone(), revision, None, instances.cloned())))
     };
     Views(registry.services().map(view).collect())
 }

@@ -62,7 +62,7 @@ pub struct LiveZone {
 
 impl LiveZone {
     /// The TTL of the records of a service, in seconds.
-    pub fn record_ttl(&self, _view: &ServiceView) -> u32 {
-        self.record_ttl
+    pub fn record_ttl(&self, view: &ServiceView) -> u32 {
+        view.settings().record_ttl.unwrap_or(self.record_ttl)
     }
 }

@@ -17,6 +17,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
@@ -27,7 +28,7 @@ use log::{Forgotten, Log};
 use snapshot::Shared;
 pub use snapshot::Snapshot;
 
-use super::Index;
+use super::{Index, Records};
 use crate::answer::Live;
 use crate::model::{Revision, ServiceName};
 use crate::registry::Event;
@@ -49,6 +50,7 @@ impl Window {
 #[derive(Debug)]
 pub(super) struct Hub {
     index: Arc<Index>,
+    records: Arc<Records>,
     window: Window,
     all: Arc<Topic>,
     /// Services that have a change in the log or a reader.
@@ -61,6 +63,8 @@ type Services = HashMap<ServiceName, Arc<Topic>, foldhash::fast::RandomState>;
 #[derive(Debug, Default)]
 struct Topic {
     log: RwLock<Log>,
+    /// The revision of the last change that is no event: of the settings, while somebody waited.
+    touched: AtomicU64,
     more: Notify,
     snapshot: Shared,
 }
@@ -87,8 +91,8 @@ pub enum Told {
 }
 
 impl Hub {
-    pub fn new(index: Arc<Index>, window: Window) -> Self {
-        Self { index, window, all: Arc::default(), services: Mutex::default() }
+    pub fn new(index: Arc<Index>, records: Arc<Records>, window: Window) -> Self {
+        Self { index, records, window, all: Arc::default(), services: Mutex::default() }
     }
 
     /// Begins after `revision`: what was before is not known here.
@@ -115,6 +119,15 @@ impl Hub {
         }
         drop((all, services));
         self.all.more.notify_waiters();
+    }
+
+    /// Wakes who waits for a change of `service`: its settings changed, which the index and the records have already.
+    pub fn touch(&self, service: &ServiceName, revision: Revision) {
+        let services = self.services.lock();
+        if let Some(topic) = services.get(service) {
+            topic.touched.store(revision.0, Ordering::Release);
+            topic.more.notify_waiters();
+        }
     }
 
     /// A place in the changes of `service`, or of all: after `since`, or from now on. A `since` that was never given out
@@ -148,8 +161,12 @@ impl Hub {
     }
 
     fn is_past(&self, since: Revision, service: &ServiceName, topic: &Topic) -> bool {
+        if topic.touched.load(Ordering::Acquire) > since.0 {
+            return true;
+        }
         match self.index.service(service.as_str()) {
             Some(view) => view.revision() > since,
+            None if self.records.settings(service).is_some_and(|(revision, _)| revision > since) => true,
             None => since > Revision::ZERO && !matches!(topic.log.read().next_after(since), Ok(None)),
         }
     }

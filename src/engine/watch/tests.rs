@@ -15,14 +15,14 @@ use super::*;
 use crate::answer::ServiceView;
 use crate::engine::{Batch, Clock, Engine, Heartbeat, Loaded, Store, StoreError};
 use crate::model::{CheckDefaults, Defaults, Instance, InstanceId, Key, Registration, SelfReport, ServiceName, Span};
-use crate::registry::{Command, Registry, Report, Rules};
+use crate::registry::{Changes, Command, Registry, Report, Rules};
 
 /// Keeps nothing.
 struct Nowhere;
 
 impl Store for Nowhere {
     async fn load(&mut self) -> Result<Loaded, StoreError> {
-        Ok(Loaded { revision: Revision(100), instances: Vec::new() })
+        Ok(Loaded { revision: Revision(100), instances: Vec::new(), records: Vec::new() })
     }
 
     async fn commit(&mut self, _: Batch) -> Result<(), StoreError> {
@@ -36,7 +36,7 @@ fn defaults() -> Defaults {
 }
 
 async fn engine(changes: usize) -> Engine {
-    let rules = Rules { defaults: defaults(), reap_after: Span::from_secs(60), apex_octets: 11 };
+    let rules = Rules { defaults: defaults(), reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 };
     let window = Window { changes, octets: usize::MAX };
     let (engine, mut runner) = Engine::with_window(Nowhere, rules, Clock::start(), window);
     runner.load().await.unwrap();
@@ -325,28 +325,28 @@ async fn a_wait_ends_with_the_change() {
 #[test]
 fn what_a_snapshot_showed_is_not_told_again() {
     let index = Arc::<Index>::default();
-    let hub = Arc::new(Hub::new(Arc::clone(&index), Window { changes: 10, octets: usize::MAX }));
-    let rules = Rules { defaults: defaults(), reap_after: Span::from_secs(60), apex_octets: 11 };
+    let hub = Arc::new(Hub::new(Arc::clone(&index), Arc::default(), Window { changes: 10, octets: usize::MAX }));
+    let rules = Rules { defaults: defaults(), reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 };
     let mut registry = Registry::new(rules, Revision(100));
     hub.begin(Revision(100));
     let now = run(async { Clock::start().now() });
     let body = json!({"address": "10.0.0.7", "port": 1});
     let registration = Registration::from_json(&body, &defaults(), IpAddr::from([127, 0, 0, 1])).map(Arc::new).unwrap();
-    let mut events = Vec::new();
+    let mut changes = Changes::default();
     for (name, id) in [("web", "a"), ("web", "b"), ("db", "c")] {
         let registration = Arc::clone(&registration);
         let command = Command::Register { key: key(name, id), registration, only_new: false };
-        registry.apply(command, now, &mut events).unwrap();
+        registry.apply(command, now, &mut changes).unwrap();
     }
     let web = service("web");
     let (revision, instances) = registry.service(&web).unwrap();
-    index.publish(&web, Some(ServiceView::new(web.clone(), revision, instances.cloned())));
+    index.publish(&web, Some(Arc::new(ServiceView::new(web.clone(), revision, None, instances.cloned()))));
     let mut reader = hub.subscribe(None, Some(Revision(99)));
     assert!(matches!(reader.try_next(), Some(Told::Reset)));
     let snapshot = reader.snapshot();
     assert_eq!((snapshot.instances().len(), snapshot.revision()), (2, Revision(100)));
     assert_eq!(snapshot.reached(2), Revision(100), "101 to 103 are told to whoever comes back from here");
-    hub.publish(events, now.wall);
+    hub.publish(changes.events, now.wall);
     let Some(Told::Change(told)) = reader.try_next() else { panic!("a change") };
     assert_eq!((&told.key, reader.try_next().is_none()), (&key("db", "c"), true));
 }

@@ -28,7 +28,8 @@ fn what_was_written_reads_back_equal() {
     ] {
         let first = read(&body).unwrap();
         let written = Value::Object(first.to_json());
-        assert_eq!(read(&written).unwrap(), first, "{body}");
+        assert_eq!(first.brings_checks, body.get("checks").is_some());
+        assert_eq!(read(&written).unwrap(), Registration { brings_checks: true, ..first }, "{body}");
     }
     let only = read(&json!({"address": "auto", "ports": {"http": 8080}})).unwrap();
     assert_eq!((only.port.number(), only.address.ips()), (8080, [FROM].as_slice()));
