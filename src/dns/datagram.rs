@@ -3,18 +3,23 @@
 //! A socket on one address does so anyhow. One on the wildcard address has to know where each datagram went and say so
 //! when it answers (IP_PKTINFO, RFC 3542 §6), or a client that asked the second address of a host would hear from the
 //! first and drop the answer.
+//!
+//! What is longer than the path takes goes out in fragments, and no ICMP message can make it shorter: such messages are
+//! easily forged, and one that is heeded costs the answer that it speaks of (IP_PMTUDISC_OMIT, as in BIND and NSD).
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use nix::sys::socket::sockopt::Ipv6DontFrag;
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 
 /// A bound socket, blocking.
 #[derive(Debug)]
 pub struct Datagrams {
     socket: UdpSocket,
-    /// For the wildcard address only: it also forbids fragments, which only makes sense where the path is known.
+    /// For the wildcard address only.
     wildcard: Option<UdpSocketState>,
 }
 
@@ -40,6 +45,8 @@ impl Datagrams {
     pub fn new(socket: UdpSocket, patience: Duration) -> io::Result<Self> {
         let is_wildcard = socket.local_addr()?.ip().is_unspecified();
         let wildcard = is_wildcard.then(|| UdpSocketState::new((&socket).into())).transpose()?;
+        // Behind the wildcard's state, which forbids fragments.
+        allow_fragments(&socket)?;
         socket.set_nonblocking(false)?;
         socket.set_read_timeout(Some(patience))?;
         Ok(Self { socket, wildcard })
@@ -67,9 +74,32 @@ impl Datagrams {
     }
 }
 
+fn allow_fragments(socket: &UdpSocket) -> io::Result<()> {
+    if socket.local_addr()?.is_ipv4() {
+        sockopt::set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::OMIT)?;
+    } else {
+        sockopt::set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::OMIT)?;
+        nix::sys::socket::setsockopt(socket, Ipv6DontFrag, &false)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_answers_may_be_fragmented() {
+        for bound in ["0.0.0.0:0", "127.0.0.1:0"] {
+            let socket = Datagrams::new(UdpSocket::bind(bound).unwrap(), Duration::from_secs(30)).unwrap().socket;
+            assert_eq!(sockopt::ip_mtu_discover(&socket).unwrap(), Ipv4PathMtuDiscovery::OMIT, "{bound}");
+        }
+        for bound in ["[::]:0", "[::1]:0"] {
+            let socket = Datagrams::new(UdpSocket::bind(bound).unwrap(), Duration::from_secs(30)).unwrap().socket;
+            assert_eq!(sockopt::ipv6_mtu_discover(&socket).unwrap(), Ipv6PathMtuDiscovery::OMIT, "{bound}");
+            assert!(!nix::sys::socket::getsockopt(&socket, Ipv6DontFrag).unwrap(), "{bound}");
+        }
+    }
 
     #[test]
     fn the_address_that_was_asked_answers() {
