@@ -276,7 +276,7 @@ proptest! {
         let draw = Draw { order: 1, subset: 1, at_most: 1000 };
         for (name, qname) in WORLD.iter() {
             for &rtype in TYPES {
-                let outcome = catalog.resolve(&**engine.index(), qname, rtype, &draw);
+                let outcome = catalog.resolve(&**engine.index(), qname, rtype, &draw).outcome;
                 let found = match &outcome {
                     Outcome::Answer { answer, .. } => {
                         prop_assert_eq!(answer.len(), 1, "{} {}", name, rtype);

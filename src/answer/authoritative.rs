@@ -9,7 +9,7 @@
 
 use foldhash::{HashSet, HashSetExt};
 
-use super::Outcome;
+use super::{Outcome, Resolved};
 use crate::wire::record::Soa;
 use crate::wire::{Name, RecordType, RrSet};
 use crate::zone::{Node, Zone};
@@ -57,6 +57,17 @@ enum Place<'a> {
     Nothing,
 }
 
+impl<'a> Place<'a> {
+    /// The owner of the records here that stand in for those of `name`.
+    fn stands_in_for(&self, name: &Name) -> Option<&'a Name> {
+        match self {
+            Self::Node(node) => node.rrsets().first().map(|rrset| &rrset.owner).filter(|owner| *owner != name),
+            Self::Dname(dname) => Some(&dname.owner),
+            Self::Elsewhere | Self::Cut(_) | Self::Nothing => None,
+        }
+    }
+}
+
 /// What one name gives.
 enum Step {
     /// An alias: the records to put in the answer, and where they lead. Without that the answer ends with them.
@@ -70,24 +81,35 @@ enum Step {
 }
 
 /// Answers one question from the zone. A name outside of it is refused.
-pub fn resolve(context: &Context<'_>, qname: &Name, qtype: RecordType) -> Outcome {
+pub fn resolve(context: &Context<'_>, qname: &Name, qtype: RecordType) -> Resolved {
     if !qname.is_at_or_below(context.zone.apex()) {
-        return Outcome::Refused;
+        return Resolved::of_itself(Outcome::Refused);
     }
+    let mut stand_in = None;
+    let outcome = follow(context, qname, qtype, &mut stand_in);
+    Resolved { outcome: finish(outcome, qname), stand_in }
+}
+
+/// The outcome at the end of the aliases, and who stood in first.
+fn follow(context: &Context<'_>, qname: &Name, qtype: RecordType, stand_in: &mut Option<Name>) -> Outcome {
     let mut aliases = Vec::new();
     let mut seen = vec![qname.clone()];
     loop {
         let name = &seen[seen.len() - 1];
-        match step(context, name, qtype) {
+        let place = locate(context, name, qtype);
+        if stand_in.is_none() {
+            *stand_in = place.stands_in_for(name).cloned();
+        }
+        match step(context, place, name, qtype) {
             Step::Alias(records, next) => {
                 aliases.extend(records);
                 let ends = !next.is_at_or_below(context.zone.apex()) || seen.contains(&next);
                 if ends || seen.len() >= MAX_ALIASES {
-                    return finish(Outcome::Answer { answer: aliases, additional: Vec::new() }, qname);
+                    return Outcome::Answer { answer: aliases, additional: Vec::new() };
                 }
                 seen.push(next);
             }
-            end => return finish(outcome(context, aliases, end), qname),
+            end => return outcome(context, aliases, end),
         }
     }
 }
@@ -122,9 +144,9 @@ fn outcome(context: &Context<'_>, aliases: Vec<RrSet>, end: Step) -> Outcome {
     }
 }
 
-/// RFC 1034 §4.3.2 step 3, for one name.
-fn step(context: &Context<'_>, name: &Name, qtype: RecordType) -> Step {
-    match locate(context, name, qtype) {
+/// RFC 1034 §4.3.2 step 3, for one name and its place.
+fn step(context: &Context<'_>, place: Place<'_>, name: &Name, qtype: RecordType) -> Step {
+    match place {
         // Of a live zone without an SOA of its own, the one that is given.
         Place::Node(_) if qtype == RecordType::SOA && name == context.zone.apex() && context.zone.soa().is_none() => {
             Step::Found(owned_by(context.soa, name))

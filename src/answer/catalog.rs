@@ -11,7 +11,7 @@ use super::authoritative::{self, Context};
 use super::live::Node;
 use super::order::Draw;
 use super::reverse::{Place, ReverseZones};
-use super::{Live, LiveZone, Outcome};
+use super::{Live, LiveZone, Outcome, Resolved};
 use crate::wire::record::Soa;
 use crate::wire::{Name, RecordType, RrSet};
 use crate::zone::{Zone, Zones};
@@ -63,16 +63,18 @@ impl Catalog {
     }
 
     /// The outcome for a name and type, with live records as they are drawn.
-    pub fn resolve(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Outcome {
+    pub fn resolve(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Resolved {
         match self.source(registry, qname, qtype) {
             Some(Source::Live) => self.resolve_live(registry, qname, qtype, draw),
-            Some(Source::Reverse(place)) => self.resolve_reverse(registry, &place, qname, qtype, draw),
+            Some(Source::Reverse(place)) => {
+                Resolved::of_itself(self.resolve_reverse(registry, &place, qname, qtype, draw))
+            }
             Some(Source::Static(zone)) => match Context::of(zone) {
                 Some(context) => authoritative::resolve(&context, qname, qtype),
                 // A zone of its own always has an SOA: its file is refused otherwise.
-                None => Outcome::ServFail,
+                None => Resolved::of_itself(Outcome::ServFail),
             },
-            None => Outcome::Refused,
+            None => Resolved::of_itself(Outcome::Refused),
         }
     }
 
@@ -103,7 +105,7 @@ impl Catalog {
                 break;
             }
             for rtype in [RecordType::A, RecordType::AAAA] {
-                if let Outcome::Answer { answer, .. } = self.resolve(registry, &host, rtype, draw) {
+                if let Outcome::Answer { answer, .. } = self.resolve(registry, &host, rtype, draw).outcome {
                     found.extend(answer.into_iter().filter(|set| set.rtype == rtype && set.owner == host));
                 }
             }

@@ -3,7 +3,23 @@
 //! Every source of answers (the live registry, a static zone) ends in one of these, and every transport writes them
 //! with the same function, so that no two paths can differ in what an outcome means.
 
-use crate::wire::RrSet;
+use crate::wire::{Name, RrSet};
+
+/// An outcome, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    pub outcome: Outcome,
+    /// The owner of the wildcard, or of the DNAME, that stood in first for a name on the way: any number of names has
+    /// this outcome. `None` where every name on the way is in the data.
+    pub stand_in: Option<Name>,
+}
+
+impl Resolved {
+    /// From names that are in the data alone.
+    pub fn of_itself(outcome: Outcome) -> Self {
+        Self { outcome, stand_in: None }
+    }
+}
 
 /// The end of a look-up (RFC 1034 §4.3.2, RFC 2308).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use super::reply::{Kind, Rcode};
 use super::responder::Present;
 use super::write::{self, Ending, Frame};
 use super::{Client, Settings, Transport, chaos};
-use crate::answer::Outcome;
 use crate::answer::order::{self, Draw};
+use crate::answer::{Outcome, Resolved};
 use crate::engine::Index;
 use crate::model::Moment;
 use crate::wire::{Name, RecordType, flag};
@@ -174,20 +174,20 @@ impl<'a> Exchange<'a> {
         let resolve = |draw: &Draw| self.present.catalog.resolve(self.index, &question.qname, question.qtype, draw);
         // One more than can fit, so that what does not fit is noticed.
         let at_most = self.frame.limit / SMALLEST_RECORD + 1;
-        let outcome = resolve(&Draw { order: draw, subset: draw, at_most });
+        let Resolved { outcome, stand_in } = resolve(&Draw { order: draw, subset: draw, at_most });
         let mut sent = write::outcome(&outcome, &self.frame, false, out);
         if sent.cut && matches!(outcome, Outcome::Answer { .. }) {
             let client = seed_of(self.client.address);
-            let stable = resolve(&Draw { order: client, subset: client, at_most });
+            let stable = resolve(&Draw { order: client, subset: client, at_most }).outcome;
             sent = write::outcome(&stable, &self.frame, false, out);
             if let (true, Outcome::Answer { additional, .. }) = (sent.truncated, &stable)
                 && additional.is_empty()
             {
-                let reordered = resolve(&Draw { order: draw, subset: client, at_most: sent.answers });
+                let reordered = resolve(&Draw { order: draw, subset: client, at_most: sent.answers }).outcome;
                 sent = write::outcome(&reordered, &self.frame, true, out);
             }
         }
-        written(outcome, sent.truncated)
+        written(outcome, stand_in, sent.truncated)
     }
 }
 
@@ -236,9 +236,9 @@ fn options(frame: &mut Frame<'_>, settings: &Settings, client: &Client, now: Mom
     if answered.is_valid { Cookie::Valid } else { Cookie::Unproved }
 }
 
-fn written(outcome: Outcome, truncated: bool) -> Written {
+fn written(outcome: Outcome, stand_in: Option<Name>, truncated: bool) -> Written {
     let (kind, rcode, name) = match outcome {
-        Outcome::Answer { .. } => (Kind::Positive, Rcode::NoError, None),
+        Outcome::Answer { .. } => (Kind::Positive, Rcode::NoError, stand_in),
         Outcome::NoData { soa, .. } => (Kind::NoData, Rcode::NoError, Some(soa.owner)),
         Outcome::NxDomain { soa, .. } => (Kind::NxDomain, Rcode::NxDomain, Some(soa.owner)),
         Outcome::YxDomain { .. } => (Kind::Error, Rcode::YxDomain, None),

@@ -7,9 +7,9 @@ use crate::wire::{Name, RecordType};
 pub struct Reply {
     pub kind: Kind,
     pub rcode: Rcode,
-    /// What the reply is about, for limits that count by it: the name that was asked for; in a negative answer the apex
-    /// of the zone, and in a referral the zone cut, as names below those are without number. `None` when there was no
-    /// question that could be read.
+    /// What the reply is about, for limits that count by it: the name that was asked for, or the owner of the wildcard
+    /// or DNAME that answered for it; in a negative answer the apex of the zone, and in a referral the zone cut. Names
+    /// below those are without number. `None` when there was no question that could be read.
     pub name: Option<Name>,
     pub qtype: Option<RecordType>,
     /// TC is set.

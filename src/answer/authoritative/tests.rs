@@ -64,7 +64,7 @@ fn ask(context: &Context<'_>, question: &str) -> Outcome {
     let (qname, qtype) = question.split_once(' ').unwrap();
     let known = [1, 2, 5, 6, 12, 15, 16, 28, 33, 39, 43, 255].map(RecordType);
     let qtype = known.into_iter().find(|known| known.to_string() == qtype).unwrap();
-    resolve(context, &name(qname), qtype)
+    resolve(context, &name(qname), qtype).outcome
 }
 
 /// The zone of RFC 4592 §2.2.1, with its answers in the order of that section.

@@ -3,7 +3,7 @@
 use super::super::authoritative::{self, Beyond, Context, alias_end};
 use super::super::live::{Live, Node, Records};
 use super::super::order::Draw;
-use super::super::outcome::Outcome;
+use super::super::outcome::{Outcome, Resolved};
 use super::Catalog;
 use crate::wire::{Name, RecordType, RrSet};
 
@@ -15,28 +15,32 @@ const MAX_HOPS: usize = 8;
 
 impl Catalog {
     /// Follows aliases among the names of the live zone, static and registered ones alike.
-    pub(super) fn resolve_live(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Outcome {
+    pub(super) fn resolve_live(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Resolved {
         let mut chain: Vec<RrSet> = Vec::new();
+        let mut stand_in = None;
         let mut name = qname.clone();
         for _ in 0..MAX_HOPS {
-            let outcome = self.resolve_once(registry, &name, qtype, draw);
-            match outcome {
+            let resolved = self.resolve_once(registry, &name, qtype, draw);
+            stand_in = stand_in.or(resolved.stand_in);
+            match resolved.outcome {
                 Outcome::NoData { aliases, soa } => {
                     let next = alias_end(&aliases).filter(|next| self.is_registered(registry, next));
-                    let Some(next) = next else { return Outcome::NoData { aliases, soa }.behind(chain) };
+                    let Some(next) = next else {
+                        return Resolved { outcome: Outcome::NoData { aliases, soa }.behind(chain), stand_in };
+                    };
                     chain.extend(aliases);
                     name = next;
                 }
-                end => return end.behind(chain),
+                end => return Resolved { outcome: end.behind(chain), stand_in },
             }
         }
-        Outcome::ServFail
+        Resolved { outcome: Outcome::ServFail, stand_in }
     }
 
-    fn resolve_once(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Outcome {
+    fn resolve_once(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Resolved {
         let soa = self.negative_soa(registry);
         if let Some(node) = self.node(registry, qname).filter(Node::is_registered) {
-            return self.registered(registry, &node, qname, qtype, draw, soa);
+            return Resolved::of_itself(self.registered(registry, &node, qname, qtype, draw, soa));
         }
         let beyond = |name: &Name| match self.node(registry, name) {
             None if self.above.contains(name) => Beyond::Exists,

@@ -115,7 +115,7 @@ fn ask(catalog: &Catalog, views: &Views, question: &str) -> String {
         other => panic!("{other}"),
     };
     let draw = Draw { order: 1, subset: 1, at_most: 100 };
-    let outcome = catalog.resolve(views, &name, rtype, &draw);
+    let outcome = catalog.resolve(views, &name, rtype, &draw).outcome;
     let below = |name: &Name| name.to_string().replace(".svc.local.", ".@").replace("svc.local.", "@");
     let set = |set: &RrSet| {
         let ips = set.rdata.iter().filter_map(|rdata| <[u8; 4]>::try_from(&**rdata).ok());
@@ -224,6 +224,29 @@ fn the_server_s_own_names_exist_like_any_other() {
         &views,
         &[("@ NS", "Answer @ NS + other.@ A 192.0.2.1"), ("server.srvd.ns A", "NxDomain")],
     );
+}
+
+#[test]
+fn names_without_number_have_one_stand_in() {
+    let additions =
+        "* TXT star\nold CNAME web\n*.old CNAME web\nmoved DNAME web\nfixed CNAME x.old\n*.two CNAME x.old\n";
+    let catalog = catalog(Some(additions), &[]);
+    let views = views(&[("web", "i1", json!({}))]);
+    let draw = Draw { order: 1, subset: 1, at_most: 100 };
+    for (name, rtype, stand_in) in [
+        ("web", RecordType::A, None),
+        ("old", RecordType::A, None),
+        ("x", RecordType::TXT, Some("*")),
+        ("*", RecordType::TXT, None),
+        ("x.old", RecordType::A, Some("*.old")),
+        ("i1.moved", RecordType::A, Some("moved")),
+        ("fixed", RecordType::A, Some("*.old")),
+        ("x.two", RecordType::A, Some("*.two")),
+        ("x.web", RecordType::A, None),
+    ] {
+        let below = |name: &str| Name::parse(&format!("{name}.svc.local")).unwrap();
+        assert_eq!(catalog.resolve(&views, &below(name), rtype, &draw).stand_in, stand_in.map(below), "{name}");
+    }
 }
 
 #[test]

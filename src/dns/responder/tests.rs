@@ -16,6 +16,12 @@ fn replies_are_told_apart() {
     for (question, qtype, kind, rcode, about) in [
         ("MX.example.test", RecordType::MX, Kind::Positive, Rcode::NoError, "MX.example.test."),
         ("out.example.test", RecordType::A, Kind::Positive, Rcode::NoError, "out.example.test."),
+        ("one.any.example.test", RecordType::MX, Kind::Positive, Rcode::NoError, "*.any.example.test."),
+        ("a.two.any.example.test", RecordType::MX, Kind::Positive, Rcode::NoError, "*.any.example.test."),
+        ("*.any.example.test", RecordType::MX, Kind::Positive, Rcode::NoError, "*.any.example.test."),
+        ("one.any.example.test", RecordType::A, Kind::NoData, Rcode::NoError, "example.test."),
+        ("one.old.example.test", RecordType::MX, Kind::Positive, Rcode::NoError, "*.old.example.test."),
+        ("one.moved.example.test", RecordType::MX, Kind::Positive, Rcode::NoError, "moved.example.test."),
         ("web.svc.local", RecordType::A, Kind::Positive, Rcode::NoError, "web.svc.local."),
         ("mx.example.test", RecordType::A, Kind::NoData, Rcode::NoError, "example.test."),
         ("i1.web.svc.local", RecordType::AAAA, Kind::NoData, Rcode::NoError, "svc.local."),
@@ -235,6 +241,26 @@ fn what_no_message_holds_is_cut_over_tcp_too() {
         assert!((65_000..=65_535).contains(&out.len()), "{}", out.len());
         let codes = read.options.map(|options| options.iter().map(|(code, _)| *code).collect::<Vec<_>>());
         assert_eq!(codes, kept);
+    }
+}
+
+#[test]
+fn of_ten_thousand_instances_a_connection_gets_as_many_as_a_message_holds() {
+    for (instances, qtype, least) in
+        [(10_000, RecordType::A, 4000), (10_000, RecordType::SRV, 1500), (4000, RecordType::A, 4000)]
+    {
+        let responder = responder_over(index(instances), |_| {});
+        let packet = query("web.svc.local", qtype, IN, None);
+        let mut out = Vec::new();
+        let reply = responder.respond(&packet, &TCP, 1, now(), &mut out).unwrap();
+        let read = read(&out);
+        let (answers, whole) = (u32::from(read.counts[1]), u32::from(read.counts[1]) == instances);
+        assert_eq!((reply.truncated, read.truncated), (!whole, !whole), "{answers} {qtype} records");
+        assert!(
+            answers >= least && (whole || out.len() > 65_535 - 64),
+            "{answers} {qtype} records, {} octets",
+            out.len()
+        );
     }
 }
 

@@ -97,7 +97,7 @@ fn hosts_of_one_answer_are_bounded() {
     let text: String = (0..200).map(|at| format!("h{at} A 192.0.2.1\n")).collect();
     let draw = Draw { order: 1, subset: 1, at_most: 1000 };
     let name = Name::parse("web.svc.local").unwrap();
-    let outcome = catalog(Some(&text), &[]).resolve(&views(&instances), &name, RecordType::SRV, &draw);
+    let outcome = catalog(Some(&text), &[]).resolve(&views(&instances), &name, RecordType::SRV, &draw).outcome;
     let Outcome::Answer { answer, additional } = outcome else { panic!("{outcome:?}") };
     assert_eq!((answer[0].rdata.len(), additional.len()), (200, HOSTS));
 }

@@ -1,6 +1,6 @@
 //! A responder over a static zone and a few registrations, queries to it, and a reader that shares no code with it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::wire::{Name, RecordType};
 use crate::zone::Zones;
 use crate::zone::master::{self, Kind};
 
-const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub const UDP: Client = Client { address: HERE, transport: Transport::Udp };
 pub const TCP: Client = Client { address: HERE, transport: Transport::Tcp { idle: Duration::from_secs(10) } };
 pub const IN: u16 = 1;
@@ -39,6 +39,9 @@ b.mail AAAA 2001:db8::1
 sub    NS  ns.sub
 ns.sub A   192.0.2.9
 out    CNAME www.example.org.
+*.any  MX  10 mx
+*.old  CNAME mx
+moved  DNAME any
 ";
 
 struct Nothing;
@@ -59,22 +62,26 @@ fn rules() -> Rules {
     Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 }
 }
 
-/// An index with the service `web` of 40 instances.
-fn index() -> Arc<Index> {
+/// An index with the service `web` of so many instances.
+pub fn index(instances: u32) -> Arc<Index> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (engine, mut runner) = Engine::new(Nothing, rules(), Clock::start());
     runtime.block_on(async {
         runner.load().await.unwrap();
         let running = tokio::spawn(runner.run(std::future::pending()));
-        for number in 0..40 {
-            let body = json!({"address": format!("10.0.0.{number}"), "port": 80});
+        // Together, so that they are published together.
+        let mut writes = tokio::task::JoinSet::new();
+        for number in 0..instances {
+            let body = json!({"address": Ipv4Addr::from_bits(0x0a00_0000 | number), "port": 80});
             let key = Key {
                 service: ServiceName::parse("web").unwrap(),
                 id: InstanceId::parse(&format!("i{number}")).unwrap(),
             };
             let registration = Arc::new(Registration::from_json(&body, &rules().defaults, HERE).unwrap());
-            engine.write(Command::Register { key, registration, only_new: true }).await.unwrap();
+            let engine = engine.clone();
+            writes.spawn(async move { engine.write(Command::Register { key, registration, only_new: true }).await });
         }
+        writes.join_all().await.into_iter().for_each(|written| assert!(written.is_ok()));
         running.abort();
     });
     Arc::clone(engine.index())
@@ -100,7 +107,7 @@ pub fn responder_over(index: Arc<Index>, change: impl FnOnce(&mut config::Dns)) 
 }
 
 pub fn responder(change: impl FnOnce(&mut config::Dns)) -> Responder {
-    responder_over(index(), change)
+    responder_over(index(40), change)
 }
 
 pub fn now() -> Moment {
