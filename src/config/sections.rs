@@ -63,6 +63,12 @@ pub struct Dns {
     pub cookie_secret: CookieSecret,
     /// Whether UDP takes a valid cookie.
     pub require_cookies: bool,
+    /// TCP connections at one time, on all addresses together.
+    pub tcp_connections: u16,
+    /// Those of one client: an IPv4 address, or an IPv6 /64.
+    pub tcp_connections_per_client: u16,
+    /// How long a TCP connection may rest.
+    pub tcp_idle: Span,
 }
 
 impl Default for Dns {
@@ -83,6 +89,10 @@ impl Default for Dns {
             cookies: true,
             cookie_secret: CookieSecret::default(),
             require_cookies: false,
+            tcp_connections: 1024,
+            tcp_connections_per_client: 128,
+            // Of the order of seconds, as RFC 7766 §6.2.3 has it.
+            tcp_idle: Span::from_secs(10),
         }
     }
 }

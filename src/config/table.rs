@@ -63,6 +63,11 @@ pub(super) const ROWS: &[Row] = &[
     acts("dns.cookies", Slot::Switch(|to| &mut to.dns.cookies)),
     acts("dns.cookie_secret", Slot::CookieSecret(|to| &mut to.dns.cookie_secret)),
     acts("dns.require_cookies", Slot::Switch(|to| &mut to.dns.require_cookies)),
+    // Ports, and so descriptors, run out above that.
+    acts("dns.tcp_connections", Slot::Small(1..=65_535, |to| &mut to.dns.tcp_connections)),
+    acts("dns.tcp_connections_per_client", Slot::Small(1..=65_535, |to| &mut to.dns.tcp_connections_per_client)),
+    // Less is over before an answer has crossed the world; the upper end fits edns-tcp-keepalive (RFC 7828 §3.1).
+    acts("dns.tcp_idle", Slot::Span(1_000..=3_600_000, |to| &mut to.dns.tcp_idle)),
     at_start("http.listen", Slot::Listen(|to| &mut to.http.listen)),
     at_start("http.insecure", Slot::Switch(|to| &mut to.http.insecure)),
     // What a registration may ask for itself.

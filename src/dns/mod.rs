@@ -13,10 +13,14 @@
 
 mod chaos;
 mod client;
+mod connections;
+mod conversation;
 mod datagram;
 mod edns;
 mod exchange;
+mod framing;
 mod listen;
+mod prefixes;
 mod query;
 mod reply;
 mod responder;

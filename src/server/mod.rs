@@ -167,6 +167,7 @@ fn parts(current: &Current, engine: Engine, level: LevelSwitch) -> Parts {
     let responder = Responder::new(catalog, Arc::clone(engine.index()), settings);
     Parts {
         responder: Arc::new(responder),
+        connections: dns::tcp::Connections::new(dns::tcp::Limits::new(&config.dns)),
         defaults: Setting::new(settings::defaults(config)),
         allow: Setting::new(config.health.allow.clone()),
         level,

@@ -43,6 +43,7 @@ pub struct Current {
 #[derive(Debug, Clone)]
 pub struct Parts {
     pub responder: Arc<Responder>,
+    pub connections: Arc<dns::tcp::Connections>,
     pub defaults: Setting<Defaults>,
     /// Where checks may connect to.
     pub allow: Setting<Vec<IpNet>>,
@@ -98,6 +99,7 @@ impl Reloader {
         let config = &update.config;
         self.parts.level.set(config.log.level);
         self.parts.defaults.set(settings::defaults(config));
+        self.parts.connections.limit(dns::tcp::Limits::new(&config.dns));
         self.parts.allow.set(config.health.allow.clone());
         let cookie_secret = self.current.cookie_secret;
         let replaced = self.parts.responder.replace(catalog, dns::Settings::new(&config.dns, cookie_secret));

@@ -51,11 +51,10 @@ impl Serving {
         listeners: Listeners,
         readiness: &Readiness,
     ) -> anyhow::Result<Self> {
-        let Parts { engine, responder, .. } = parts;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let connections = http::connections(listeners.http.len());
         let api = Api {
-            engine: engine.clone(),
+            engine: parts.engine.clone(),
             defaults: parts.defaults.clone(),
             about: Arc::new(about(&current.config, &listeners)),
             readiness: readiness.clone(),
@@ -64,26 +63,13 @@ impl Serving {
             watchers: http::Watchers::among(connections),
             stopping: stop.clone(),
         };
-        let mut udp = Vec::new();
-        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("dns-tcp").enable_all().build()?;
-        let dns_runtime = Apart(Some(runtime));
-        for sockets in listeners.dns {
-            udp.extend(sockets.udp);
-            let handle = dns_runtime.handle();
-            let _entered = handle.enter();
-            let listener = tokio::net::TcpListener::from_std(sockets.tcp)?;
-            tasks.spawn_on(
-                dns::tcp::serve(listener, Arc::clone(responder), engine.clock().clone(), stop.clone()),
-                &handle,
-            );
-        }
+        let (dns_runtime, workers) = serve_dns(parts, listeners.dns, &tasks, &stop)?;
         let router = http::router(api);
         for listener in listeners.http {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             tasks.spawn(http::serve(listener, router.clone(), connections, stop.clone()));
         }
         tasks.close();
-        let workers = dns::udp::Workers::start(udp, responder, engine.clock())?;
         Ok(Self { stop, tasks, workers, dns_runtime })
     }
 
@@ -104,6 +90,34 @@ fn balance(config: &Config) -> http::Balance {
     let factors =
         LoadFactors { cpu: load.cpu, memory: load.memory, latency: load.latency, latency_ms: load.latency_ms };
     http::Balance { factors, rotations: Rotations::default() }
+}
+
+/// Serves DNS over both transports.
+fn serve_dns(
+    parts: &Parts,
+    sockets: Vec<dns::Sockets>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> anyhow::Result<(Apart, dns::udp::Workers)> {
+    let Parts { engine, responder, connections, .. } = parts;
+    let clock = engine.clock();
+    let tcp = dns::tcp::Shared {
+        responder: Arc::clone(responder),
+        connections: Arc::clone(connections),
+        clock: clock.clone(),
+        stop: stop.clone(),
+    };
+    let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("dns-tcp").enable_all().build()?;
+    let runtime = Apart(Some(runtime));
+    let handle = runtime.handle();
+    let mut datagrams = Vec::new();
+    for sockets in sockets {
+        datagrams.extend(sockets.udp);
+        let _entered = handle.enter();
+        let listener = tokio::net::TcpListener::from_std(sockets.tcp)?;
+        tasks.spawn_on(dns::tcp::serve(listener, tcp.clone()), &handle);
+    }
+    Ok((runtime, dns::udp::Workers::start(datagrams, responder, clock)?))
 }
 
 fn about(config: &Config, listeners: &Listeners) -> About {

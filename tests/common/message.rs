@@ -3,13 +3,14 @@
 //! Where a test needs thousands of queries, the same socket again, or the very octets, `dig` cannot help. Every response
 //! is read to its end by the `domain` crate: a message that it cannot parse fails the test.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use domain::base::name::ToLabelIter;
 use domain::base::{Message, ParsedName};
 use domain::rdata::AllRecordData;
+use socket2::{Domain, Socket, Type};
 
 use super::edns::Edns;
 
@@ -58,6 +59,11 @@ impl Udp {
         Self { socket, next_id: 1 }
     }
 
+    /// The socket itself, which takes in what comes from the server only.
+    pub fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
     /// Asks and waits for the response with the same id.
     #[track_caller]
     pub fn ask(&mut self, name: &str, kind: u16, udp_payload: Option<u16>) -> Response {
@@ -83,8 +89,7 @@ pub fn pipeline(server: SocketAddr, queries: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut connection = TcpStream::connect(server).expect("TCP is always on");
     connection.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
     for query in queries {
-        let length = u16::try_from(query.len()).expect("a message is at most 65,535 octets");
-        connection.write_all(&[&length.to_be_bytes()[..], query].concat()).expect("the connection stays open");
+        connection.write_all(&frame(query)).expect("the connection stays open");
     }
     queries.iter().map(|_| framed(&mut connection)).collect()
 }
@@ -95,6 +100,69 @@ fn framed(connection: &mut TcpStream) -> Vec<u8> {
     let mut octets = vec![0; usize::from(u16::from_be_bytes(length))];
     connection.read_exact(&mut octets).expect("a whole message");
     octets
+}
+
+/// One client: a TCP connection to one server.
+pub struct Tcp {
+    pub stream: TcpStream,
+}
+
+impl Tcp {
+    pub fn to(server: SocketAddr) -> Self {
+        let unspecified = if server.is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
+        Self::from_address(unspecified, server)
+    }
+
+    /// A connection from a free port of `client`.
+    pub fn from_address(client: IpAddr, server: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::for_address(server), Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::new(client, 0).into()).expect("a free port");
+        socket.connect(&server.into()).expect("TCP is always on");
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
+        stream.set_nodelay(true).expect("a TCP socket");
+        Self { stream }
+    }
+
+    /// Sends `query` with its length.
+    #[track_caller]
+    pub fn send(&mut self, query: &[u8]) {
+        self.stream.write_all(&frame(query)).expect("the connection stays open");
+    }
+
+    /// Waits for the next message.
+    #[track_caller]
+    pub fn receive(&mut self) -> Vec<u8> {
+        framed(&mut self.stream)
+    }
+
+    #[track_caller]
+    pub fn ask(&mut self, name: &str, kind: u16, udp_payload: Option<u16>) -> Response {
+        let query = query(77, name, kind, udp_payload);
+        self.send(&query);
+        Response::read(&self.receive(), &query)
+    }
+
+    /// Waits until the server closes, and gives what came before.
+    #[track_caller]
+    pub fn rest(&mut self) -> Vec<u8> {
+        let (mut rest, mut buffer) = (Vec::new(), [0; 4096]);
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return rest,
+                Ok(length) => rest.extend(&buffer[..length]),
+                // How a stream ends whose last octets nobody has read.
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return rest,
+                Err(error) => panic!("the server does not close: {error}"),
+            }
+        }
+    }
+}
+
+/// A message with its length, as a stream has it.
+pub fn frame(message: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(message.len()).expect("a message is at most 65,535 octets");
+    [&length.to_be_bytes()[..], message].concat()
 }
 
 /// A response that parsed.

@@ -15,6 +15,7 @@ mod rfc5001;
 mod rfc6672;
 mod rfc6763;
 mod rfc6891;
+mod rfc7766;
 mod rfc7828;
 mod rfc7830;
 mod rfc7873;

@@ -105,6 +105,8 @@ fn bounds_hold_on_both_sides() {
         ("dns.udp_payload", vec!["512", "4096"], vec!["511", "4097", "-1", "1e3"]),
         ("dns.srv_weight_scale", vec!["1", "65535"], vec!["0", "65536"]),
         ("dns.workers", vec!["0", "256"], vec!["257"]),
+        ("dns.tcp_connections", vec!["1", "65535"], vec!["0", "65536"]),
+        ("dns.tcp_idle", vec!["1s", "1h"], vec!["999ms", "61m"]),
         ("dns.record_ttl", vec!["0", "86400"], vec!["86401"]),
         ("dns.zone", vec!["a", "Svc.Example."], vec!["", ".", "a..b", "a_b", "*.a", "-a"]),
         ("dns.nsid", vec!["", "ns1"], vec![NINE_BY_16]),
