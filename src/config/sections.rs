@@ -63,6 +63,8 @@ pub struct Dns {
     pub cookie_secret: CookieSecret,
     /// Whether UDP takes a valid cookie.
     pub require_cookies: bool,
+    /// Prefixes of clients that are answered; empty: all are.
+    pub allow: Vec<IpNet>,
     /// TCP connections at one time, on all addresses together.
     pub tcp_connections: u16,
     /// Those of one client: an IPv4 address, or an IPv6 /64.
@@ -89,6 +91,7 @@ impl Default for Dns {
             cookies: true,
             cookie_secret: CookieSecret::default(),
             require_cookies: false,
+            allow: Vec::new(),
             tcp_connections: 1024,
             tcp_connections_per_client: 128,
             // Of the order of seconds, as RFC 7766 §6.2.3 has it.

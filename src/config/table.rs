@@ -63,6 +63,7 @@ pub(super) const ROWS: &[Row] = &[
     acts("dns.cookies", Slot::Switch(|to| &mut to.dns.cookies)),
     acts("dns.cookie_secret", Slot::CookieSecret(|to| &mut to.dns.cookie_secret)),
     acts("dns.require_cookies", Slot::Switch(|to| &mut to.dns.require_cookies)),
+    acts("dns.allow", Slot::Prefixes(|to| &mut to.dns.allow)),
     // Ports, and so descriptors, run out above that.
     acts("dns.tcp_connections", Slot::Small(1..=65_535, |to| &mut to.dns.tcp_connections)),
     acts("dns.tcp_connections_per_client", Slot::Small(1..=65_535, |to| &mut to.dns.tcp_connections_per_client)),

@@ -1,8 +1,8 @@
 //! One query and the making of its reply.
 //!
-//! [`Exchange::look_up_or`] decides in a fixed order whether a query is looked up at all: its form, its EDNS version, its
-//! opcode, its signature, its cookie, its class and type, and whether there is state to look in. The first that is
-//! against it says what the reply is.
+//! [`Exchange::look_up_or`] decides in a fixed order whether a query is looked up at all: its EDNS version, its opcode, its
+//! form, its sender, its signature, its cookie, its class and type, and whether there is state to look in. The first
+//! that is against it says what the reply is.
 
 use std::net::IpAddr;
 
@@ -54,6 +54,8 @@ enum Short {
     BadVers,
     /// An opcode other than QUERY.
     NotImp,
+    /// From an address that is not answered.
+    Stranger,
     /// Signed, with a key that is not known: none is.
     BadKey,
     /// No question, only a cookie to be answered (RFC 7873 §5.4).
@@ -118,6 +120,10 @@ impl<'a> Exchange<'a> {
         }
         if !self.query.is_whole || self.cookie == Cookie::Malformed || keeps.is_some_and(|length| length > 0) {
             return Err(Short::FormErr);
+        }
+        let allow = &self.present.settings.allow;
+        if !allow.is_empty() && !allow.contains(self.client.address) {
+            return Err(Short::Stranger);
         }
         if self.query.tsig.is_some() {
             return Err(Short::BadKey);
@@ -197,6 +203,7 @@ impl Short {
             Self::FormErr => (Rcode::FormErr, None),
             Self::BadVers => (Rcode::BadVers, None),
             Self::NotImp => (Rcode::NotImp, Some(ExtendedError::Opcode)),
+            Self::Stranger => (Rcode::Refused, Some(ExtendedError::Stranger)),
             Self::BadKey => (Rcode::NotAuth, None),
             Self::CookieOnly | Self::OverTcp => (Rcode::NoError, None),
             Self::BadCookie => (Rcode::BadCookie, None),

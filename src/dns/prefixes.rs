@@ -1,10 +1,45 @@
-//! The networks that clients are told apart by.
+//! Sets of address prefixes, and the networks that clients are told apart by.
 //!
 //! An IPv4 address that came over an IPv6 socket (`::ffff:192.0.2.1`) is the IPv4 address everywhere in here.
 
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+/// Octets of `::ffff:0:0/96`, below which IPv4 addresses are mapped.
+const MAPPED: u8 = 96;
+
+/// A set of prefixes that is asked for every query: a binary search, however many there are.
+#[derive(Debug, Clone, Default)]
+pub struct Prefixes {
+    /// Disjoint, and in the order of their addresses.
+    prefixes: Vec<IpNet>,
+}
+
+impl Prefixes {
+    /// Bits behind a prefix's length do not count; prefixes may overlap.
+    pub fn new(prefixes: &[IpNet]) -> Self {
+        let mut prefixes = IpNet::aggregate(&prefixes.iter().map(unmapped).collect());
+        prefixes.sort_by_key(IpNet::network);
+        Self { prefixes }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.prefixes.is_empty()
+    }
+
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let behind = self.prefixes.partition_point(|prefix| prefix.network() <= address);
+        behind.checked_sub(1).is_some_and(|at| self.prefixes[at].contains(&address))
+    }
+}
+
+fn unmapped(prefix: &IpNet) -> IpNet {
+    let IpNet::V6(v6) = prefix else { return *prefix };
+    let v4 = v6.network().to_ipv4_mapped().filter(|_| v6.prefix_len() >= MAPPED);
+    v4.and_then(|v4| Ipv4Net::new(v4, v6.prefix_len() - MAPPED).ok()).map_or(*prefix, IpNet::V4)
+}
 
 /// The network of `ipv4` or `ipv6` bits that an address is in: all clients of one are held to be one.
 ///
@@ -19,6 +54,38 @@ pub fn network(address: IpAddr, ipv4: u8, ipv6: u8) -> IpNet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn prefixes(texts: &[&str]) -> Prefixes {
+        Prefixes::new(&texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn an_address_is_inside_or_not() {
+        let some = ["10.1.2.3/8", "10.9.0.0/16", "192.0.2.0/25", "192.0.2.128/25", "2001:db8::/32", "::1/128"];
+        for (texts, address, inside) in [
+            (&some[..], "10.0.0.0", true),
+            (&some, "10.255.255.255", true),
+            (&some, "9.255.255.255", false),
+            (&some, "11.0.0.0", false),
+            (&some, "192.0.2.200", true),
+            (&some, "192.0.3.0", false),
+            (&some, "::ffff:10.0.0.1", true),
+            (&some, "::ffff:11.0.0.1", false),
+            (&some, "2001:db8:ffff::1", true),
+            (&some, "2001:db9::", false),
+            (&some, "::1", true),
+            (&some, "::2", false),
+            (&["::ffff:10.0.0.0/104"], "10.9.9.9", true),
+            (&["::ffff:10.0.0.0/104"], "11.0.0.1", false),
+            (&["::/0"], "10.0.0.1", false),
+            (&["::/0"], "2001:db8::1", true),
+            (&["0.0.0.0/0"], "::ffff:10.0.0.1", true),
+            (&["0.0.0.0/0"], "::1", false),
+            (&[], "10.0.0.1", false),
+        ] {
+            assert_eq!(prefixes(texts).contains(address.parse().unwrap()), inside, "{address} in {texts:?}");
+        }
+    }
 
     #[test]
     fn networks_are_cut_to_their_length() {

@@ -1,6 +1,7 @@
 //! What the configuration says about answering.
 
 use super::edns::Cookies;
+use super::prefixes::Prefixes;
 use crate::config;
 
 /// The settings of a [`super::Responder`], all of which may change while it runs.
@@ -8,6 +9,8 @@ use crate::config;
 pub struct Settings {
     /// The longest UDP answer in octets, whatever the client offers; also what this server takes in.
     pub udp_payload: u16,
+    /// Who is answered; empty: everybody is.
+    pub allow: Prefixes,
     /// Which server this is (RFC 5001, RFC 4892); empty: not told.
     pub nsid: Box<[u8]>,
     /// What runs here, for `version.bind.`; empty: not told.
@@ -25,6 +28,7 @@ impl Settings {
         let secret = config.cookie_secret.octets().unwrap_or(random);
         Self {
             udp_payload: config.udp_payload,
+            allow: Prefixes::new(&config.allow),
             nsid: config.nsid.as_bytes().into(),
             version: config.version.as_bytes().into(),
             cookies: config.cookies.then(|| Cookies::new(secret)),

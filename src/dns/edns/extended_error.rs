@@ -7,6 +7,8 @@ pub enum ExtendedError {
     Loading,
     /// A class that nothing is served in, or a name there that the operator keeps to himself.
     Withheld,
+    /// The client is none of those that are answered.
+    Stranger,
     /// The name is in none of the zones here.
     NotAuthoritative,
     /// An opcode other than QUERY.
@@ -22,7 +24,7 @@ impl ExtendedError {
             // Not Ready
             Self::Loading => 14,
             // Prohibited
-            Self::Withheld => 18,
+            Self::Withheld | Self::Stranger => 18,
             // Not Authoritative
             Self::NotAuthoritative => 20,
             // Not Supported
@@ -35,6 +37,7 @@ impl ExtendedError {
         match self {
             Self::Loading => "state is being loaded",
             Self::Withheld => "nothing is told in this class",
+            Self::Stranger => "not answered from this address",
             Self::NotAuthoritative => "in no zone of this server",
             Self::Opcode => "only queries are served",
             Self::Transfer => "zones are not transferred",
