@@ -3,10 +3,11 @@
 mod common;
 
 use std::fs;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use common::message::{Udp, kind};
+use common::message::{A, Tcp, Udp, kind};
 use common::{Server, Setup, eventually};
 use serde_json::json;
 
@@ -100,6 +101,30 @@ fn settings_of_dns_act_at_once() {
         "INFO",
         &["settings=\"dns.record_ttl, dns.negative_ttl, dns.udp_payload, dns.srv_weight_scale\""],
     );
+}
+
+#[test]
+fn limits_of_dns_act_at_once() {
+    let setup = Setup::new().config("[dns]\nworkers = 1\n");
+    let server = setup.start();
+    server.register("web", "a", json!({ "address": "10.0.0.1", "port": 80 }));
+    let from = |host| Tcp::from_address(IpAddr::from([127, 0, 0, host]), server.dns[0]);
+    let mut resting: Vec<_> = (0..3).map(|_| from(2)).collect();
+    resting.iter_mut().for_each(|client| assert_eq!(client.ask("web.svc.local", A, None).answer.len(), 1));
+    setup.config(
+        "[dns]\nworkers = 1\nallow = [\"127.0.0.0/24\"]\ntcp_connections_per_client = 3\nrate_limit = 1\n\
+         rate_limit_slip = 1\nrate_limit_exempt = []\n",
+    );
+    reload(&server);
+    assert_eq!(from(2).ask("web.svc.local", A, None).answer.len(), 1);
+    assert!(resting[0].rest().is_empty(), "it made room for a fourth");
+    server.dig("web.svc.local A -b 127.0.1.1").is_refused();
+    let mut client = Udp::from_address(IpAddr::from([127, 0, 0, 3]), server.dns[0]);
+    // Whoever asks ten times a second at the least is above the limit at some time.
+    eventually("a slip", || {
+        let response = client.ask("web.svc.local", A, None);
+        if response.truncated { Ok(()) } else { Err(format!("{} records", response.answer.len())) }
+    });
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! The settings, section by section, and their defaults.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::{LogFormat, LogLevel, StoreKind};
 use crate::model::{CheckDefaults, CheckSpec, Span};
@@ -71,6 +71,12 @@ pub struct Dns {
     pub tcp_connections_per_client: u16,
     /// How long a TCP connection may rest.
     pub tcp_idle: Span,
+    /// Answers per second over UDP to one network of clients on one matter; 0: any number.
+    pub rate_limit: u32,
+    /// One in so many answers above the limit is a truncated one; 0: none.
+    pub rate_limit_slip: u16,
+    /// Prefixes of clients without a limit.
+    pub rate_limit_exempt: Vec<IpNet>,
 }
 
 impl Default for Dns {
@@ -96,6 +102,15 @@ impl Default for Dns {
             tcp_connections_per_client: 128,
             // Of the order of seconds, as RFC 7766 §6.2.3 has it.
             tcp_idle: Span::from_secs(10),
+            // A resolver that caches asks once in a TTL. Even where nobody caches, 250 hosts in one network that ask for
+            // the same name four times a second do not meet it; a flood worth reflecting is ten times that and more.
+            rate_limit: 1000,
+            rate_limit_slip: 2,
+            // A host cannot be made to flood itself from outside.
+            rate_limit_exempt: vec![
+                Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8).into(),
+                Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128).into(),
+            ],
         }
     }
 }

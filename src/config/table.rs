@@ -69,6 +69,11 @@ pub(super) const ROWS: &[Row] = &[
     acts("dns.tcp_connections_per_client", Slot::Small(1..=65_535, |to| &mut to.dns.tcp_connections_per_client)),
     // Less is over before an answer has crossed the world; the upper end fits edns-tcp-keepalive (RFC 7828 §3.1).
     acts("dns.tcp_idle", Slot::Span(1_000..=3_600_000, |to| &mut to.dns.tcp_idle)),
+    // Accounts are kept in microseconds, of which an answer should cost some.
+    acts("dns.rate_limit", Slot::Whole(0..=100_000, |to| &mut to.dns.rate_limit)),
+    // As in BIND.
+    acts("dns.rate_limit_slip", Slot::Small(0..=10, |to| &mut to.dns.rate_limit_slip)),
+    acts("dns.rate_limit_exempt", Slot::Prefixes(|to| &mut to.dns.rate_limit_exempt)),
     at_start("http.listen", Slot::Listen(|to| &mut to.http.listen)),
     at_start("http.insecure", Slot::Switch(|to| &mut to.http.insecure)),
     // What a registration may ask for itself.

@@ -22,6 +22,7 @@ mod framing;
 mod listen;
 mod prefixes;
 mod query;
+mod rate_limit;
 mod reply;
 mod responder;
 mod settings;
@@ -32,6 +33,7 @@ mod write;
 
 pub use client::{Client, Transport};
 pub use listen::{BindError, Sockets, bind};
+pub use rate_limit::{RateLimiter, RateLimits};
 pub use reply::{Kind, Rcode, Reply};
 pub use responder::{Present, Responder};
 pub use settings::Settings;

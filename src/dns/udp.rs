@@ -3,7 +3,7 @@
 //! Workers share the published index and nothing else. The kernel spreads clients over the sockets (SO_REUSEPORT).
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +13,7 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng};
 
 use super::datagram::Datagrams;
+use super::rate_limit::{Decision, RateLimiter, Told};
 use super::{Client, Responder, Transport};
 use crate::engine::Clock;
 
@@ -20,6 +21,18 @@ use crate::engine::Clock;
 const DATAGRAM: usize = 65_535;
 /// How long a worker without queries takes to notice that it should stop.
 const STOP_CHECK: Duration = Duration::from_millis(250);
+
+/// Ports that no client asks from, as in BIND: none (0), and services that answer whatever they are sent (echo, daytime,
+/// chargen, time, kpasswd), which a forged query would set against this server for ever.
+const NO_CLIENTS: [u16; 6] = [0, 7, 13, 19, 37, 464];
+
+/// What all workers share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    pub responder: Arc<Responder>,
+    pub limiter: Arc<RateLimiter>,
+    pub clock: Clock,
+}
 
 /// The running workers.
 #[derive(Debug)]
@@ -30,18 +43,14 @@ pub struct Workers {
 
 impl Workers {
     /// Starts one worker for each socket.
-    pub fn start(
-        sockets: impl IntoIterator<Item = UdpSocket>,
-        responder: &Arc<Responder>,
-        clock: &Clock,
-    ) -> io::Result<Self> {
+    pub fn start(sockets: impl IntoIterator<Item = UdpSocket>, shared: &Shared) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         for (number, socket) in sockets.into_iter().enumerate() {
             let socket = Datagrams::new(socket, STOP_CHECK)?;
-            let (responder, clock, stop) = (Arc::clone(responder), clock.clone(), Arc::clone(&stop));
+            let (shared, stop) = (shared.clone(), Arc::clone(&stop));
             let worker = thread::Builder::new().name(format!("dns-udp-{number}"));
-            threads.push(worker.spawn(move || serve(&socket, &responder, &clock, &stop))?);
+            threads.push(worker.spawn(move || serve(&socket, &shared, &stop))?);
         }
         Ok(Self { stop, threads })
     }
@@ -56,7 +65,7 @@ impl Workers {
     }
 }
 
-fn serve(socket: &Datagrams, responder: &Responder, clock: &Clock, stop: &AtomicBool) {
+fn serve(socket: &Datagrams, shared: &Shared, stop: &AtomicBool) {
     let mut buffer = vec![0; DATAGRAM];
     let mut out = Vec::with_capacity(4096);
     let mut draws = rand::rngs::SmallRng::from_rng(&mut rand::rng());
@@ -70,29 +79,71 @@ fn serve(socket: &Datagrams, responder: &Responder, clock: &Clock, stop: &Atomic
                 continue;
             }
         };
-        let client = Client { address: received.client.ip(), transport: Transport::Udp };
+        let client = received.client;
+        if !may_ask(client) {
+            continue;
+        }
         for packet in received.datagrams(&buffer) {
             let draw = draws.next_u64();
-            let respond = || responder.respond(packet, &client, draw, clock.now(), &mut out);
             // No packet is known to make this panic. If one does, it costs its sender the answer and nobody else
             // anything.
-            match catch_unwind(AssertUnwindSafe(respond)) {
-                Ok(Some(_)) => {
+            match catch_unwind(AssertUnwindSafe(|| shared.respond(packet, client.ip(), draw, &mut out))) {
+                Ok(true) => {
                     if let Err(error) = socket.answer(&received, &out) {
-                        tracing::debug!(%error, client = %received.client, "answer not sent");
+                        tracing::debug!(%error, %client, "answer not sent");
                     }
                 }
-                Ok(None) => {}
-                Err(_) => {
-                    tracing::error!(client = %received.client, "a query made the server fail; it stays unanswered")
-                }
+                Ok(false) => {}
+                Err(_) => tracing::error!(%client, "a query made the server fail; it stays unanswered"),
             }
         }
     }
+}
+
+impl Shared {
+    /// Writes what is to be sent into `out`; `false` when nothing is.
+    fn respond(&self, packet: &[u8], address: IpAddr, draw: u64, out: &mut Vec<u8>) -> bool {
+        let client = Client { address, transport: Transport::Udp };
+        let now = self.clock.now();
+        let Some(reply) = self.responder.respond(packet, &client, draw, now, out) else { return false };
+        if reply.has_valid_cookie {
+            return true;
+        }
+        let since_start = Duration::from_millis(now.tick.0);
+        let decision = self.limiter.decide(address, &Told::by(&reply), since_start);
+        if decision != Decision::Send
+            && let Some(network) = self.limiter.news(address, since_start)
+        {
+            tracing::warn!(%network, kind = ?reply.kind, limited = self.limiter.limited(), "answers are limited");
+        }
+        match decision {
+            Decision::Send => true,
+            Decision::Slip => self.responder.redirect(packet, &client, now, out).is_some(),
+            Decision::Drop => false,
+        }
+    }
+}
+
+/// Whether what comes from there can be a client's. What another name server sends is told by its QR bit.
+fn may_ask(sender: SocketAddr) -> bool {
+    !NO_CLIENTS.contains(&sender.port())
 }
 
 /// Nothing came in time, or an earlier answer found its port closed (ICMP), or a signal came.
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionRefused, Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), WouldBlock | TimedOut | ConnectionRefused | Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_no_clients() {
+        for (port, may) in [(0, false), (7, false), (19, false), (464, false), (53, true), (1024, true), (65_535, true)]
+        {
+            assert_eq!(may_ask(SocketAddr::from(([192, 0, 2, 1], port))), may, "{port}");
+        }
+    }
 }

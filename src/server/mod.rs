@@ -20,7 +20,7 @@ use tokio::runtime::Builder;
 
 use crate::cli::ConfigArgs;
 use crate::config::{Config, Loaded, Setting, Sources, StoreKind};
-use crate::dns::{self, Responder};
+use crate::dns::{self, RateLimiter, Responder};
 use crate::engine::{Clock, Engine, Store};
 use crate::health;
 use crate::http::Readiness;
@@ -167,6 +167,7 @@ fn parts(current: &Current, engine: Engine, level: LevelSwitch) -> Parts {
     let responder = Responder::new(catalog, Arc::clone(engine.index()), settings);
     Parts {
         responder: Arc::new(responder),
+        limiter: Arc::new(RateLimiter::new(dns::RateLimits::new(&config.dns))),
         connections: dns::tcp::Connections::new(dns::tcp::Limits::new(&config.dns)),
         defaults: Setting::new(settings::defaults(config)),
         allow: Setting::new(config.health.allow.clone()),

@@ -19,7 +19,7 @@ use super::settings;
 use super::zones::{self, StaticZones, ZonesError};
 use crate::answer::Catalog;
 use crate::config::{Config, Problems, Setting, Sources, Update};
-use crate::dns::{self, Present, Responder};
+use crate::dns::{self, Present, RateLimiter, Responder};
 use crate::engine::Engine;
 use crate::model::Defaults;
 use crate::telemetry::LevelSwitch;
@@ -43,6 +43,7 @@ pub struct Current {
 #[derive(Debug, Clone)]
 pub struct Parts {
     pub responder: Arc<Responder>,
+    pub limiter: Arc<RateLimiter>,
     pub connections: Arc<dns::tcp::Connections>,
     pub defaults: Setting<Defaults>,
     /// Where checks may connect to.
@@ -99,6 +100,7 @@ impl Reloader {
         let config = &update.config;
         self.parts.level.set(config.log.level);
         self.parts.defaults.set(settings::defaults(config));
+        self.parts.limiter.limit(dns::RateLimits::new(&config.dns));
         self.parts.connections.limit(dns::tcp::Limits::new(&config.dns));
         self.parts.allow.set(config.health.allow.clone());
         let cookie_secret = self.current.cookie_secret;

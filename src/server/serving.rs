@@ -99,7 +99,7 @@ fn serve_dns(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> anyhow::Result<(Apart, dns::udp::Workers)> {
-    let Parts { engine, responder, connections, .. } = parts;
+    let Parts { engine, responder, limiter, connections, .. } = parts;
     let clock = engine.clock();
     let tcp = dns::tcp::Shared {
         responder: Arc::clone(responder),
@@ -107,6 +107,7 @@ fn serve_dns(
         clock: clock.clone(),
         stop: stop.clone(),
     };
+    let udp = dns::udp::Shared { responder: Arc::clone(responder), limiter: Arc::clone(limiter), clock: clock.clone() };
     let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("dns-tcp").enable_all().build()?;
     let runtime = Apart(Some(runtime));
     let handle = runtime.handle();
@@ -117,7 +118,7 @@ fn serve_dns(
         let listener = tokio::net::TcpListener::from_std(sockets.tcp)?;
         tasks.spawn_on(dns::tcp::serve(listener, tcp.clone()), &handle);
     }
-    Ok((runtime, dns::udp::Workers::start(datagrams, responder, clock)?))
+    Ok((runtime, dns::udp::Workers::start(datagrams, &udp)?))
 }
 
 fn about(config: &Config, listeners: &Listeners) -> About {

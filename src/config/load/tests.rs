@@ -107,6 +107,8 @@ fn bounds_hold_on_both_sides() {
         ("dns.workers", vec!["0", "256"], vec!["257"]),
         ("dns.tcp_connections", vec!["1", "65535"], vec!["0", "65536"]),
         ("dns.tcp_idle", vec!["1s", "1h"], vec!["999ms", "61m"]),
+        ("dns.rate_limit", vec!["0", "100000"], vec!["100001"]),
+        ("dns.rate_limit_slip", vec!["0", "10"], vec!["11"]),
         ("dns.record_ttl", vec!["0", "86400"], vec!["86401"]),
         ("dns.zone", vec!["a", "Svc.Example."], vec!["", ".", "a..b", "a_b", "*.a", "-a"]),
         ("dns.nsid", vec!["", "ns1"], vec![NINE_BY_16]),

@@ -1,0 +1,150 @@
+//! Response rate limiting: what keeps the server from being made to flood a third party with its answers.
+//!
+//! The sender of a UDP query can be forged, and an answer is longer than its query. Each network of clients has an account
+//! for each thing that it can be told (one RRset, whichever names a wildcard lends it; the absence of names in one zone; one referral; errors), as in BIND
+//! and NSD: many different questions of a resolver are nothing unusual, the same answer again and again is. An account
+//! is credited `rate` answers a second, holds at most those of one second, and each answer costs one, sent or not; so
+//! a flood stays limited until it lets up, and for at most [`accounts::WINDOW`] after that.
+//!
+//! Accounts are found by a hash that is keyed at random, so that nobody can aim at the account of another.
+
+mod accounts;
+
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ipnet::IpNet;
+
+use self::accounts::{Accounts, CREDIT, micros};
+use super::prefixes::{Prefixes, network};
+use super::reply::{Kind, Reply};
+use crate::config;
+use crate::wire::{Name, RecordType};
+
+/// Networks whose clients share accounts, in bits: what one site is given, as in BIND.
+const IPV4_NETWORK: u8 = 24;
+const IPV6_NETWORK: u8 = 56;
+/// Lines in the log within [`QUIET`], at most; networks that share a place share its line.
+const NEWS: usize = 64;
+/// Between two lines in the log on one network.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What an answer tells, as far as it matters who is told it how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Told<'a> {
+    /// Records of one owner and type.
+    Records(&'a Name, RecordType),
+    /// That something is not in this zone: by zone, because names that do not exist are not to be counted.
+    Nothing(&'a Name),
+    /// Who serves the zone at this cut.
+    Referral(&'a Name),
+    /// Any error.
+    Error,
+}
+
+impl<'a> Told<'a> {
+    /// What `reply` tells.
+    pub fn by(reply: &'a Reply) -> Self {
+        match (reply.kind, &reply.name, reply.qtype) {
+            (Kind::Positive, Some(name), Some(qtype)) => Self::Records(name, qtype),
+            (Kind::NoData | Kind::NxDomain, Some(zone), _) => Self::Nothing(zone),
+            (Kind::Referral, Some(cut), _) => Self::Referral(cut),
+            (Kind::Error, ..) | (_, None, _) | (_, _, None) => Self::Error,
+        }
+    }
+}
+
+/// What becomes of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    Send,
+    /// An empty answer with TC set is sent in its place: no gain to an attacker, and an honest client asks again by TCP.
+    Slip,
+    Drop,
+}
+
+/// How often who may be told the same.
+#[derive(Debug, Clone)]
+pub struct RateLimits {
+    /// Answers per second and account, at most 100,000; 0: any number.
+    pub rate: u32,
+    /// Every so many limited answers an empty one with TC is sent, the first one included; 0: never.
+    pub slip: u8,
+    /// Clients without accounts.
+    pub exempt: Prefixes,
+}
+
+impl RateLimits {
+    /// Those of a configuration.
+    pub fn new(config: &config::Dns) -> Self {
+        Self {
+            rate: config.rate_limit,
+            slip: config.rate_limit_slip as u8,
+            exempt: Prefixes::new(&config.rate_limit_exempt),
+        }
+    }
+}
+
+/// The limits, and the accounts of all clients. Shared by all UDP workers.
+#[derive(Debug)]
+pub struct RateLimiter {
+    limits: ArcSwap<RateLimits>,
+    keys: RandomState,
+    accounts: Accounts,
+    /// When a network may be in the log again, in microseconds.
+    quiet_until: [AtomicU64; NEWS],
+    limited: AtomicU64,
+}
+
+impl RateLimiter {
+    pub fn new(limits: RateLimits) -> Self {
+        Self {
+            limits: ArcSwap::from_pointee(limits),
+            keys: RandomState::new(),
+            accounts: Accounts::default(),
+            quiet_until: std::array::from_fn(|_| AtomicU64::new(0)),
+            limited: AtomicU64::new(0),
+        }
+    }
+
+    /// Keeps other limits from now on. What was charged before stays charged.
+    pub fn limit(&self, limits: RateLimits) {
+        self.limits.store(Arc::new(limits));
+    }
+
+    /// Charges the account for an answer at `now`, which is the time since any one instant.
+    ///
+    /// Errors never slip, as in BIND: some of them echo nothing that a client could recognise as its own question.
+    pub fn decide(&self, client: IpAddr, told: &Told<'_>, now: Duration) -> Decision {
+        let limits = self.limits.load();
+        if limits.rate == 0 || limits.exempt.contains(client) {
+            return Decision::Send;
+        }
+        let account = self.keys.hash_one((network(client, IPV4_NETWORK, IPV6_NETWORK), told));
+        let cost = micros(CREDIT) / u64::from(limits.rate);
+        let Some(turn) = self.accounts.charge(account, micros(now), cost, limits.slip) else { return Decision::Send };
+        self.limited.fetch_add(1, Ordering::Relaxed);
+        let slips = limits.slip > 0 && turn == 0 && *told != Told::Error;
+        if slips { Decision::Slip } else { Decision::Drop }
+    }
+
+    /// The network of a limited client, when it is time for a line in the log about it.
+    pub fn news(&self, client: IpAddr, now: Duration) -> Option<IpNet> {
+        let network = network(client, IPV4_NETWORK, IPV6_NETWORK);
+        let until = &self.quiet_until[self.keys.hash_one(network) as usize % NEWS];
+        let next = |until: u64| (until <= micros(now)).then(|| micros(now + QUIET));
+        until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok().map(|_| network)
+    }
+
+    /// Answers that were limited since the start, slipped ones included.
+    pub fn limited(&self) -> u64 {
+        self.limited.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests;
