@@ -285,7 +285,14 @@ fn heartbeats_carry_a_verdict() {
     server.api.put_empty(&format!("{A}/heartbeat")).expect(204);
     assert_eq!(server.instance("web", "a")["status"], "unhealthy", "a bare heartbeat says nothing new");
     server.says("web", "a", "healthy");
-    assert_eq!(server.instance("web", "a")["status"], "healthy");
+    let instance = server.instance("web", "a");
+    assert_eq!((&instance["status"], &instance["message"]), (&json!("healthy"), &Value::Null));
+    server.says("web", "a", "unhealthy");
+    assert_eq!(server.instance("web", "a")["reason"], "it says that it is unhealthy", "the disk was another time");
+    let verdict = json!({ "status": "unhealthy", "message": "disk is full" });
+    server.api.put(&format!("{A}/heartbeat"), verdict).expect(204);
+    server.register("web", "a", json!({ "address": "10.0.0.8", "port": 8080, "status": "starting" }));
+    assert_eq!(server.instance("web", "a")["reason"], "it says that it is starting");
 }
 
 /// Services `api`, `db` and `web`: the first degraded, the second down, the third healthy.

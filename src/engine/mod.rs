@@ -193,10 +193,11 @@ impl Engine {
     pub async fn heartbeat(&self, key: Key, heartbeat: Heartbeat) -> Result<(), WriteError> {
         let instance = self.index.instance(&key).ok_or_else(|| Refusal::Unknown(key.clone()))?;
         let report = heartbeat.report.filter(|report| changes(&instance, *report));
-        if heartbeat.message.is_some() || heartbeat.load.is_some() {
+        if heartbeat.message.is_some() || heartbeat.load.is_some() || report.is_some() {
             instance.pulse.words(|words| {
                 let Words { message, load, .. } = words;
-                *message = heartbeat.message.or(message.take());
+                // What was said about another status does not explain this one.
+                *message = heartbeat.message.or(message.take().filter(|_| report.is_none()));
                 *load = heartbeat.load.or(load.take());
             });
         }

@@ -1,6 +1,8 @@
 //! The life of an instance: what is known of it, and the status that follows.
 //!
 //! ```text
+//!   registered ─► what it says and its checks make of it: starting, healthy or unhealthy
+//!
 //!          operator sets it                       operator lifts it
 //!   any ───────────────────► maintenance ───────────────────────────► what the rest says
 //!                            (a mark on the name: registering, deregistering and restarts leave it)

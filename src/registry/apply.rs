@@ -158,7 +158,11 @@ impl Registry {
         let condition = Condition { checks, ..facts };
         let same_target = old.same_target(&registration);
         let stays = |check: &CheckSpec| same_target && registration.checks.contains(check);
-        current.pulse.words(|words| words.results.retain(|(check, _)| stays(check)));
+        current.pulse.words(|words| {
+            words.results.retain(|(check, _)| stays(check));
+            // What was said about another status does not explain this one.
+            words.message = words.message.take().filter(|_| condition.said == current.condition.said);
+        });
         self.revise(current, Some(registration), condition, Change::Updated, now, changes)
     }
 

@@ -1,5 +1,6 @@
 //! The registry by tables; and what all tests of it begin from.
 
+mod life;
 mod operator;
 mod property;
 mod settings;
