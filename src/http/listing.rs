@@ -11,16 +11,41 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Map, Value};
 
+use crate::model::json::Text;
+
 /// Octets that are handed over at once.
 const PART: usize = 16 * 1024;
 
+/// What a list is made of.
+pub trait Entry {
+    /// Adds it to JSON text.
+    fn write(&self, to: &mut Vec<u8>);
+}
+
+impl Entry for Value {
+    fn write(&self, to: &mut Vec<u8>) {
+        // Neither a vector nor a value refuses anything.
+        serde_json::to_writer(to, self).ok();
+    }
+}
+
+impl Entry for Text {
+    fn write(&self, to: &mut Vec<u8>) {
+        to.extend_from_slice(self.as_bytes());
+    }
+}
+
 /// A JSON object with the members of `head`, and as its last one the list `name` of `entries`.
-pub fn reply(head: Map<String, Value>, name: &str, entries: impl Iterator<Item = Value> + Send + 'static) -> Response {
+pub fn reply(
+    head: Map<String, Value>,
+    name: &str,
+    entries: impl Iterator<Item = impl Entry> + Send + 'static,
+) -> Response {
     let mut opening = Value::Object(head).to_string();
     opening.pop();
     let comma = if opening.len() > 1 { "," } else { "" };
     in_parts(Parts {
-        next: format!("{opening}{comma}\"{name}\":["),
+        next: format!("{opening}{comma}\"{name}\":[").into_bytes(),
         first: true,
         entries: Some(entries),
         closing: "]}",
@@ -28,11 +53,11 @@ pub fn reply(head: Map<String, Value>, name: &str, entries: impl Iterator<Item =
 }
 
 /// A JSON list of `entries`.
-pub fn array(entries: impl Iterator<Item = Value> + Send + 'static) -> Response {
-    in_parts(Parts { next: "[".to_owned(), first: true, entries: Some(entries), closing: "]" })
+pub fn array(entries: impl Iterator<Item = impl Entry> + Send + 'static) -> Response {
+    in_parts(Parts { next: b"[".to_vec(), first: true, entries: Some(entries), closing: "]" })
 }
 
-fn in_parts(parts: Parts<impl Iterator<Item = Value> + Send + 'static>) -> Response {
+fn in_parts(parts: Parts<impl Iterator<Item = impl Entry> + Send + 'static>) -> Response {
     let body = Body::from_stream(stream::iter(parts.map(Ok::<_, Infallible>)));
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
@@ -40,12 +65,12 @@ fn in_parts(parts: Parts<impl Iterator<Item = Value> + Send + 'static>) -> Respo
 struct Parts<I> {
     closing: &'static str,
     /// What is spelled out and not handed over.
-    next: String,
+    next: Vec<u8>,
     first: bool,
     entries: Option<I>,
 }
 
-impl<I: Iterator<Item = Value>> Iterator for Parts<I> {
+impl<I: Iterator<Item: Entry>> Iterator for Parts<I> {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
@@ -53,13 +78,13 @@ impl<I: Iterator<Item = Value>> Iterator for Parts<I> {
         while self.next.len() < PART {
             let Some(entry) = entries.next() else {
                 self.entries = None;
-                self.next.push_str(self.closing);
+                self.next.extend_from_slice(self.closing.as_bytes());
                 break;
             };
             if !std::mem::take(&mut self.first) {
-                self.next.push(',');
+                self.next.push(b',');
             }
-            self.next.push_str(&entry.to_string());
+            entry.write(&mut self.next);
         }
         Some(std::mem::take(&mut self.next).into())
     }

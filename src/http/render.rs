@@ -3,21 +3,35 @@
 use serde_json::{Map, Value, json};
 
 use crate::engine::Published;
+use crate::model::json::Text;
 use crate::model::{DrainedBy, Instance, Moment, SelfReport, Status, Verdict};
 use crate::registry::Change;
 
 /// The registration, and what srvd knows beside it. `now` turns ticks into times of day.
 pub fn instance(instance: &Instance, now: Moment) -> Value {
+    let mut object = Map::new();
+    each_member(instance, now, |name, value| drop(object.insert(name.to_owned(), value)));
+    Value::Object(object)
+}
+
+/// The same as text, for long lists.
+pub fn instance_text(instance: &Instance, now: Moment) -> Text {
+    let mut text = Text::new();
+    each_member(instance, now, |name, value| text.set(name, &value));
+    text
+}
+
+fn each_member(instance: &Instance, now: Moment, mut set: impl FnMut(&str, Value)) {
     let registration = &instance.registration;
     let endpoint = format!("{}:{}", registration.address, registration.port);
     let words = instance.pulse.words(|words| words.clone());
-    let mut object = Map::new();
-    object.insert("service".into(), instance.key.service.as_str().into());
-    object.insert("id".into(), instance.key.id.as_str().into());
-    object.append(&mut registration.to_json());
-    let mut set = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
-    set("checks", checks(instance, &words));
-    set("status", instance.status().as_str().into());
+    set("service", instance.key.service.as_str().into());
+    set("id", instance.key.id.as_str().into());
+    registration.each_member(|name, value| match name {
+        "checks" => set(name, checks(instance, &words)),
+        "status" => set(name, instance.status().as_str().into()),
+        _ => set(name, value),
+    });
     if let Some(reason) = reason(instance, &words) {
         set("reason", reason.into());
     }
@@ -39,7 +53,6 @@ pub fn instance(instance: &Instance, now: Moment) -> Value {
             set(name, time(now.wall_at(tick)));
         }
     }
-    Value::Object(object)
 }
 
 /// A change as those who watch are told of it.

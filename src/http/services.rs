@@ -91,7 +91,7 @@ fn reply(api: &Api, view: Arc<ServiceView>, selector: Selector) -> Response {
     let instances = (0..view.instances().len()).map(move |at| Arc::clone(&view.instances()[at]));
     let entries = instances
         .filter(move |instance| selector.admits(instance))
-        .map(move |instance| render::instance(&instance, now));
+        .map(move |instance| render::instance_text(&instance, now));
     listing::reply(head, "instances", entries)
 }
 

@@ -1,5 +1,7 @@
-//! Reading JSON members one by one, so that every fault has a path and no member goes unseen.
+//! Reading JSON members one by one, so that every fault has a path and no member goes unseen; and writing them one by
+//! one, where putting an object together first would cost more than all the rest.
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Invalid, Reason, Span};
@@ -124,6 +126,59 @@ pub fn choice<T: Copy>(value: &Value, choices: &'static [&'static str], meanings
     Ok(meanings[at])
 }
 
+/// A JSON object as text, to which members are added at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text(Vec<u8>);
+
+impl Text {
+    /// An object without members.
+    pub fn new() -> Self {
+        Self(b"{}".to_vec())
+    }
+
+    /// Adds a member. No other may have the same name.
+    pub fn set(&mut self, name: &str, value: &Value) {
+        self.begin(name);
+        self.put(value);
+        self.0.push(b'}');
+    }
+
+    /// The same for a member that is text already.
+    pub fn set_text(&mut self, name: &str, value: &Self) {
+        self.begin(name);
+        self.0.extend_from_slice(&value.0);
+        self.0.push(b'}');
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    fn begin(&mut self, name: &str) {
+        self.0.pop();
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        self.put(name);
+        self.0.push(b':');
+    }
+
+    fn put(&mut self, value: &(impl Serialize + ?Sized)) {
+        // Neither a vector nor a value refuses anything.
+        serde_json::to_writer(&mut self.0, value).ok();
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +211,19 @@ mod tests {
         let value = json!({"a": 1, "hots": 2, "c": 3});
         let refused = Members::of(&value, &["a", "host"], &["c"]).err().unwrap();
         assert_eq!((refused.field.as_str(), refused.reason), ("hots", Reason::Unknown { nearest: Some("host") }));
+    }
+
+    #[test]
+    fn text_is_the_object_that_its_members_make() {
+        let members = json!({"a": 1, "b\"c": ["x\n", null], "d": {}});
+        let mut text = Text::new();
+        assert_eq!(text.as_bytes(), b"{}");
+        members.as_object().unwrap().iter().for_each(|(name, value)| text.set(name, value));
+        assert_eq!(text.as_bytes(), members.to_string().as_bytes());
+        let mut outer = Text::new();
+        outer.set_text("inner", &text);
+        outer.set("after", &json!(true));
+        assert_eq!(outer.into_bytes(), json!({"inner": members, "after": true}).to_string().into_bytes());
     }
 
     #[test]

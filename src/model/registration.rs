@@ -145,33 +145,38 @@ impl Registration {
     /// The registration as [`Self::from_json`] reads it, with every default spelled out.
     pub fn to_json(&self) -> Map<String, Value> {
         let mut object = Map::new();
+        self.each_member(|name, value| drop(object.insert(name.to_owned(), value)));
+        object
+    }
+
+    /// The same, one member after the other.
+    pub fn each_member(&self, mut set: impl FnMut(&str, Value)) {
         let (name, address) = self.address.to_json();
-        object.insert(name.into(), address);
-        object.insert("port".into(), self.port.number().into());
+        set(name, address);
+        set("port", self.port.number().into());
         let ports = self.ports.iter().map(|(name, port)| (name.to_string(), port.number().into()));
-        object.insert("ports".into(), Value::Object(ports.collect()));
-        object.insert("protocol".into(), self.protocol.as_str().into());
-        object.insert("scheme".into(), self.scheme.as_str().into());
+        set("ports", Value::Object(ports.collect()));
+        set("protocol", self.protocol.as_str().into());
+        set("scheme", self.scheme.as_str().into());
         if let Some(version) = &self.version {
-            object.insert("version".into(), version.as_str().into());
+            set("version", version.as_str().into());
         }
-        object.insert("weight".into(), self.weight.0.into());
-        object.insert("priority".into(), self.priority.0.into());
-        object.insert("tags".into(), self.tags.iter().map(Tag::as_str).collect());
-        object.insert("metadata".into(), self.metadata.to_json());
-        object.insert("status".into(), self.status.as_str().into());
+        set("weight", self.weight.0.into());
+        set("priority", self.priority.0.into());
+        set("tags", self.tags.iter().map(Tag::as_str).collect());
+        set("metadata", self.metadata.to_json());
+        set("status", self.status.as_str().into());
         let ttl = match self.ttl {
             LeaseTtl::For(span) => span.to_string(),
             LeaseTtl::Permanent => "none".to_owned(),
         };
-        object.insert("ttl".into(), ttl.into());
+        set("ttl", ttl.into());
         for (name, span) in [("deregister_after", self.deregister_after), ("slow_start", self.slow_start)] {
             if let Some(span) = span {
-                object.insert(name.into(), span.to_string().into());
+                set(name, span.to_string().into());
             }
         }
-        object.insert("checks".into(), self.checks.iter().map(CheckSpec::to_json).collect());
-        object
+        set("checks", self.checks.iter().map(CheckSpec::to_json).collect());
     }
 
     /// Whether checks of this registration reach the same place as those of another.

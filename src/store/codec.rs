@@ -12,10 +12,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::engine::Loaded;
-use crate::model::json::{self as read, Members};
+use crate::model::json::{self as read, Members, Text};
 use crate::model::{
     CheckDefaults, Condition, Defaults, DrainedBy, Instance, Invalid, Key, Maintenance, Moment, Reason, Registration,
     Revision, SelfReport, Settings, Span, Subscription, Tick, Verdict, pulse,
@@ -28,7 +28,7 @@ pub const VERSION: u64 = 2;
 /// The stored form of a record.
 pub fn encode(record: &Record) -> Vec<u8> {
     let value = match record {
-        Record::Instance(instance) => instance_to_json(instance),
+        Record::Instance(instance) => return instance_to_text(instance).into_bytes(),
         Record::Settings(_, settings) => Value::Object(settings.to_json()),
         Record::Maintenance(_, mark) => maintenance_to_json(mark),
         Record::Subscription(_, subscription) => Value::Object(subscription.to_json()),
@@ -56,23 +56,23 @@ pub fn decode(name: RecordName, stored: &[u8], loaded: &mut Loaded) -> Result<()
     read.map_err(|fault| format!("{text}: {fault}"))
 }
 
-fn instance_to_json(instance: &Instance) -> Value {
+fn instance_to_text(instance: &Instance) -> Text {
     // The mark of maintenance is a record of its own.
     let Condition { maintenance: _, draining, lapsed, said, checks } = &instance.condition;
-    let mut value = json!({
-        "registration": instance.registration.to_json(),
-        "brings_checks": instance.registration.brings_checks,
-        "lapsed": lapsed,
-        "said": said.as_str(),
-        "verdicts": checks.iter().map(|verdict| verdict.as_str()).collect::<Vec<_>>(),
-        "created_at": instance.created_at.to_string(),
-        "changed_at": instance.changed_at.to_string(),
-        "revision": instance.revision.0,
-    });
+    let (mut text, mut registration) = (Text::new(), Text::new());
+    instance.registration.each_member(|name, value| registration.set(name, &value));
+    text.set_text("registration", &registration);
+    text.set("brings_checks", &instance.registration.brings_checks.into());
+    text.set("lapsed", &(*lapsed).into());
+    text.set("said", &said.as_str().into());
+    text.set("verdicts", &checks.iter().map(|verdict| verdict.as_str()).collect());
+    text.set("created_at", &instance.created_at.to_string().into());
+    text.set("changed_at", &instance.changed_at.to_string().into());
+    text.set("revision", &instance.revision.0.into());
     if let Some(by) = draining {
-        value["drained_by"] = by.as_str().into();
+        text.set("drained_by", &by.as_str().into());
     }
-    value
+    text
 }
 
 fn instance(key: Key, value: &Value) -> Result<Stored, Invalid> {

@@ -2,8 +2,9 @@
 //!
 //! A table for each kind of record (`instances`, `settings`, `maintenance`, `subscriptions`), from the record's name to
 //! the form of [`super::codec`], and `about`, which holds the version of that form and the bound on revisions in use. A
-//! file of an older version is read as it is, and is one of this version from the first write on. A batch is one transaction, and a transaction is on the disk when it
-//! returns. The file is locked while it is open, so that no two processes write it.
+//! file of an older version is read as it is, and is one of this version from the first write on. A batch is one
+//! transaction, and a transaction is on the disk when it returns. The file is locked while it is open, so that no two
+//! processes write it.
 //!
 //! Calls wait for the disk where they are called, so the caller has a thread of its own for them.
 //!
