@@ -91,6 +91,66 @@ fn default_checks_come_and_go_with_the_settings() {
 }
 
 #[test]
+fn the_ttl_of_a_service_is_that_of_its_records() {
+    let server = Setup::new().set("dns.record_ttl", 42).set("dns.reverse_zones", "10.0.0.0/24").start();
+    server.register("web", "a", json!({ "address": "10.0.0.7", "port": 8080, "tags": ["v2"] }));
+    server.register("db", "b", json!({ "address": "10.0.0.8", "port": 5432 }));
+    let questions = [
+        "web.svc.local A",
+        "web.svc.local SRV",
+        "v2.web.svc.local A",
+        "_web._tcp.svc.local PTR",
+        "a._web._tcp.svc.local TXT",
+        "a.web.svc.local A",
+        "7.0.0.10.in-addr.arpa PTR",
+    ];
+    let ttls = |question: &str| -> Vec<String> {
+        let dig = server.dig(question);
+        let records = dig.answer.iter().chain(&dig.additional);
+        records.map(|record| record.split(' ').nth(1).expect("a TTL").to_owned()).collect()
+    };
+    for (set, expected) in [(json!({}), "42"), (json!({ "record_ttl": 7 }), "7"), (json!({ "record_ttl": 0 }), "0")] {
+        server.api.put(WEB, set).expect(200);
+        for question in questions {
+            let ttls = ttls(question);
+            assert!(!ttls.is_empty() && ttls.iter().all(|ttl| ttl == expected), "{question}: {ttls:?}");
+        }
+        assert_eq!(ttls("db.svc.local A"), ["42"], "another service keeps its own");
+    }
+    server.api.delete(SETTINGS).expect(200);
+    assert_eq!(ttls("web.svc.local A"), ["42"]);
+}
+
+#[test]
+fn who_waits_for_a_change_learns_of_settings() {
+    let server = Server::start();
+    server.register("web", "a", minimal());
+    for set in [json!({ "description": "one" }), json!({ "description": "two" }), json!({})] {
+        let seen = server.api.get(WEB).expect(200).json()["revision"].clone();
+        let (api, path) = (server.api, format!("{WEB}?since={seen}&wait=10m"));
+        let held = std::thread::spawn(move || api.get(&path).expect(200).json());
+        let before = server.api.put(WEB, set.clone()).expect(200).json();
+        let told = held.join().expect("a reply");
+        assert_eq!((&told["settings"], &told["revision"]), (&set, &before["revision"]));
+    }
+}
+
+#[test]
+fn picks_go_by_the_strategy_of_the_service() {
+    let server = Server::start();
+    for id in ["a", "b", "c"] {
+        server.register("web", id, minimal());
+    }
+    server.api.put(WEB, json!({ "strategy": "round_robin" })).expect(200);
+    let picks = || (0..3).map(|_| server.api.get(&format!("{WEB}/pick")).expect(200).json()["id"].to_string());
+    let mut round: Vec<String> = picks().collect();
+    round.sort();
+    assert_eq!(round, ["\"a\"", "\"b\"", "\"c\""], "each in its turn");
+    server.api.put(WEB, json!({ "strategy": "consistent_hash" })).expect(200);
+    assert_eq!(server.api.get(&format!("{WEB}/pick")).expect(422).json()["field"], "key");
+}
+
+#[test]
 fn settings_have_rules() {
     let server = Server::start();
     server.register("web", "a", minimal());
