@@ -67,6 +67,20 @@ struct Request {
 /// One for each command, in the same order.
 type Results = SmallVec<[Result<Done, WriteError>; 1]>;
 
+/// Changes that the engine is at.
+#[derive(Debug)]
+pub struct Pending(oneshot::Receiver<Results>);
+
+impl Pending {
+    /// Waits until all that were done are durable and published: one result for each change, in the same order.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub async fn results(self) -> Result<impl ExactSizeIterator<Item = Result<Done, WriteError>>, WriteError> {
+        Ok(self.0.await.map_err(|_| WriteError::Stopping)?.into_iter())
+    }
+}
+
 /// Why a change did not happen.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum WriteError {
@@ -164,28 +178,22 @@ impl Engine {
         Self::send(&self.writes, command).await
     }
 
-    /// Carries out changes of one client in their order, each done or refused by itself; returns when all that were done
-    /// are durable and published.
+    /// Hands over changes of one client, which are carried out in their order and together: each done or refused by
+    /// itself, and all that were done one change to the store.
     ///
     /// # Errors
     /// When the engine has stopped.
-    pub async fn write_all(
-        &self,
-        commands: Vec<Command>,
-    ) -> Result<impl ExactSizeIterator<Item = Result<Done, WriteError>>, WriteError> {
-        Ok(Self::send_all(&self.writes, commands.into()).await?.into_iter())
+    pub async fn write_all(&self, commands: Vec<Command>) -> Result<Pending, WriteError> {
+        Self::hand_over(&self.writes, commands.into()).await
     }
 
     /// The same for bare heartbeats that have to revive a lease, which are published and written soon after.
     ///
     /// # Errors
     /// When the engine has stopped.
-    pub async fn revive_all(
-        &self,
-        keys: Vec<Key>,
-    ) -> Result<impl ExactSizeIterator<Item = Result<Done, WriteError>>, WriteError> {
+    pub async fn revive_all(&self, keys: impl IntoIterator<Item = Key>) -> Result<Pending, WriteError> {
         let commands = keys.into_iter().map(|key| Command::Heartbeat { key, report: None }).collect();
-        Ok(Self::send_all(&self.notes, commands).await?.into_iter())
+        Self::hand_over(&self.notes, commands).await
     }
 
     /// Renews a lease and takes in what the instance says of itself. One that changes nothing stores a deadline and
@@ -229,14 +237,14 @@ impl Engine {
     }
 
     async fn send(queue: &mpsc::Sender<Request>, command: Command) -> Result<Done, WriteError> {
-        let mut results = Self::send_all(queue, smallvec![command]).await?;
-        results.pop().unwrap_or(Err(WriteError::Stopping))
+        let mut results = Self::hand_over(queue, smallvec![command]).await?.results().await?;
+        results.next().unwrap_or(Err(WriteError::Stopping))
     }
 
-    async fn send_all(queue: &mpsc::Sender<Request>, commands: SmallVec<[Command; 1]>) -> Result<Results, WriteError> {
+    async fn hand_over(queue: &mpsc::Sender<Request>, commands: SmallVec<[Command; 1]>) -> Result<Pending, WriteError> {
         let (reply, results) = oneshot::channel();
         queue.send(Request { commands, reply: Some(reply) }).await.map_err(|_| WriteError::Stopping)?;
-        results.await.map_err(|_| WriteError::Stopping)
+        Ok(Pending(results))
     }
 }
 

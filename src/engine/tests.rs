@@ -84,6 +84,10 @@ impl Bench {
         self.engine.index().instance(&key(id)).map(|instance| instance.status())
     }
 
+    async fn write_all(&self, commands: Vec<Command>) -> Vec<Result<Done, WriteError>> {
+        self.engine.write_all(commands).await.unwrap().results().await.unwrap().collect()
+    }
+
     async fn says(&self, id: &str, report: Option<Report>) -> Result<(), WriteError> {
         self.engine.heartbeat(key(id), Heartbeat { report, ..Heartbeat::default() }).await
     }
@@ -353,7 +357,7 @@ async fn commands_that_came_together_share_a_commit_and_nothing_else() {
         Command::Register { key: key("c"), registration, only_new: false }
     };
     let commands = vec![register("a", 1), register("b", 1), gone(), gone(), clash, register("a", 2)];
-    let results: Vec<_> = bench.engine.write_all(commands).await.unwrap().collect();
+    let results = bench.write_all(commands).await;
     assert!(matches!(
         results[..],
         [
@@ -368,22 +372,23 @@ async fn commands_that_came_together_share_a_commit_and_nothing_else() {
     assert_eq!(bench.engine.index().instance(&key("a")).unwrap().registration.weight.0, 2);
     assert_eq!(bench.store.batches.lock().len(), 1);
     bench.store.failing.store(true, Ordering::SeqCst);
-    let results: Vec<_> = bench.engine.write_all(vec![register("d", 1), gone(), gone()]).await.unwrap().collect();
+    let results = bench.write_all(vec![register("d", 1), gone(), gone()]).await;
     assert!(matches!(
         results[..],
         [Err(WriteError::NotDurable(_)), Err(WriteError::NotDurable(_)), Err(WriteError::Refused(_))]
     ));
     assert_eq!((bench.status("a"), bench.status("d")), (Some(Status::Healthy), None));
-    assert_eq!(bench.engine.write_all(Vec::new()).await.unwrap().len(), 0);
+    assert_eq!(bench.write_all(Vec::new()).await.len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_leases_are_revived_together() {
     let bench = bench().await;
-    drop(bench.engine.write_all(vec![register("a", 1), register("b", 1)]).await.unwrap());
+    bench.write_all(vec![register("a", 1), register("b", 1)]).await;
     tokio::time::sleep(Duration::from_secs(11)).await;
     assert_eq!((bench.status("a"), bench.status("b")), (Some(Status::Lapsed), Some(Status::Lapsed)));
-    let results: Vec<_> = bench.engine.revive_all(["a", "x", "b"].map(key).into()).await.unwrap().collect();
+    let results: Vec<_> =
+        bench.engine.revive_all(["a", "x", "b"].map(key)).await.unwrap().results().await.unwrap().collect();
     assert!(matches!(results[..], [Ok(_), Err(WriteError::Refused(Refusal::Unknown(_))), Ok(_)]));
     assert_eq!((bench.status("a"), bench.status("b")), (Some(Status::Healthy), Some(Status::Healthy)));
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -13,9 +14,6 @@ use tokio::time::timeout;
 use super::Api;
 use super::problem::Problem;
 use crate::model::limits;
-
-/// From the head of a request to the end of its body.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A JSON body; without a value when there was none.
 #[derive(Debug)]
@@ -25,6 +23,140 @@ pub struct JsonBody {
     _room: OwnedSemaphorePermit,
 }
 
+/// The body of a batch call, as it came: JSON, but nobody has read it yet.
+#[derive(Debug)]
+pub struct LargeBody {
+    pub octets: Bytes,
+    /// Its share of the memory for all such bodies, to be kept as long as anything that is made of it.
+    pub room: OwnedSemaphorePermit,
+}
+
+/// The memory for all bodies that are held at one time; who finds no room waits. Those of batch calls have a place of
+/// their own, so that they never keep an instance from registering.
+#[derive(Debug, Clone)]
+pub struct Room {
+    usual: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+}
+
+/// Parts of batches that may be with the engine at one time: one that it is at, and one that is ready when that is done.
+/// Another write has no more than these before it.
+const TURNS: usize = 2;
+
+impl Default for Room {
+    fn default() -> Self {
+        let [usual, large] = [limits::BODIES, limits::LARGE_BODIES].map(|octets| Arc::new(Semaphore::new(octets)));
+        Self { usual, large, turns: Arc::new(Semaphore::new(TURNS)) }
+    }
+}
+
+impl Room {
+    /// Waits until a part of a batch may be given to the engine; it is with the engine until the turn is dropped.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        Arc::clone(&self.turns).acquire_owned().await.ok()
+    }
+}
+
+impl LargeBody {
+    /// Takes `octets` in all, for what is made of the body.
+    ///
+    /// # Errors
+    /// When there is no room left: who holds some must not wait for more.
+    pub fn grow(&mut self, octets: usize) -> Result<(), Problem> {
+        let more = u32::try_from(octets.saturating_sub(self.room.num_permits())).unwrap_or(u32::MAX);
+        let room = Arc::clone(self.room.semaphore()).try_acquire_many_owned(more);
+        let full = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many batch calls are in the works");
+        self.room.merge(room.map_err(full)?);
+        Ok(())
+    }
+}
+
+/// What one kind of body may take.
+struct Bounds {
+    octets: usize,
+    /// From the head of a request to the end of its body.
+    patience: Duration,
+}
+
+const USUAL: Bounds = Bounds { octets: limits::BODY, patience: Duration::from_secs(30) };
+const LARGE: Bounds = Bounds { octets: limits::LARGE_BODY, patience: Duration::from_secs(120) };
+
+impl FromRequest<Api> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let (octets, room) = take(request, &api.bodies.usual, &USUAL).await?;
+        if octets.is_empty() {
+            return Ok(Self { value: None, _room: room });
+        }
+        serde_json::from_slice(&octets).map(|value| Self { value: Some(value), _room: room }).map_err(not_json)
+    }
+}
+
+impl FromRequest<Api> for LargeBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let (octets, room) = take(request, &api.bodies.large, &LARGE).await?;
+        Ok(Self { octets, room })
+    }
+}
+
+/// Takes a body in, with its share of the memory.
+async fn take(
+    request: Request,
+    room: &Arc<Semaphore>,
+    bounds: &Bounds,
+) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
+    let (head, body) = request.into_parts();
+    let announced = announced(&head.headers);
+    if announced.is_some_and(|octets| octets > bounds.octets as u64) {
+        return Err(too_large(bounds));
+    }
+    let expected = match announced {
+        Some(octets) => octets as u32,
+        None if axum::body::HttpBody::is_end_stream(&body) => 0,
+        None => bounds.octets as u32,
+    };
+    let room = Arc::clone(room).acquire_many_owned(expected).await;
+    let room = room.map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"))?;
+    let octets = match timeout(bounds.patience, read(body, bounds)).await {
+        Ok(octets) => octets?,
+        Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
+    };
+    if !octets.is_empty() && !is_json(&head.headers) {
+        let detail = "the body must be JSON, and say so: `content-type: application/json`";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    Ok((octets, room))
+}
+
+/// The whole body in one piece; one that comes in one piece is not copied.
+async fn read(mut body: Body, bounds: &Bounds) -> Result<Bytes, Problem> {
+    let (mut first, mut whole) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
+        let Ok(part) = frame.into_data() else { continue };
+        if first.len() + whole.len() + part.len() > bounds.octets {
+            return Err(too_large(bounds));
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = part;
+        } else {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+            whole.extend_from_slice(&part);
+        }
+    }
+    Ok(if whole.is_empty() { first } else { whole.into() })
+}
+
+/// What does not read as JSON.
+pub fn not_json(error: serde_json::Error) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"))
+}
+
 impl JsonBody {
     /// The value, giving back its share of the memory.
     pub fn into_value(self) -> Option<Value> {
@@ -32,66 +164,12 @@ impl JsonBody {
     }
 }
 
-/// The memory for all bodies that are held at one time; who finds no room waits.
-#[derive(Debug, Clone)]
-pub struct Room(Arc<Semaphore>);
-
-impl Default for Room {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(limits::BODIES)))
-    }
-}
-
-impl FromRequest<Api> for JsonBody {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        let (head, body) = request.into_parts();
-        let announced = announced(&head.headers);
-        if announced.is_some_and(|octets| octets > limits::BODY as u64) {
-            return Err(too_large());
-        }
-        let bound = match announced {
-            Some(octets) => octets as u32,
-            None if axum::body::HttpBody::is_end_stream(&body) => 0,
-            None => limits::BODY as u32,
-        };
-        let room = Arc::clone(&api.bodies.0).acquire_many_owned(bound).await;
-        let room = room.map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"))?;
-        let octets = read(body).await?;
-        if octets.is_empty() {
-            return Ok(Self { value: None, _room: room });
-        }
-        if !is_json(&head.headers) {
-            let detail = "the body must be JSON, and say so: `content-type: application/json`";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-        }
-        serde_json::from_slice(&octets)
-            .map(|value| Self { value: Some(value), _room: room })
-            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}")))
-    }
-}
-
-async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
-    match timeout(PATIENCE, to_bytes(body, limits::BODY)).await {
-        Ok(Ok(octets)) => Ok(octets),
-        Ok(Err(error)) if is_limit(&error) => Err(too_large()),
-        Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body broke off")),
-        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
-    }
-}
-
-fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {} octets at most", limits::BODY))
+fn too_large(bounds: &Bounds) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {} octets at most", bounds.octets))
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn is_limit(error: &axum::Error) -> bool {
-    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    causes.any(|cause| cause.is::<http_body_util::LengthLimitError>())
 }
 
 /// `application/json` and every type that is built on it (RFC 6839 §3.1).

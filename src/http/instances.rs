@@ -147,7 +147,7 @@ pub(super) fn agrees(body: &Value, member: &'static str, path: &str) -> Result<(
 
 /// In a reply `status` is what srvd makes of the instance. A reply that is written back, known by its `revision`, does not
 /// turn that into something that the instance said: what it registered with stands.
-fn give_own_status(api: &Api, key: &Key, body: &mut Value) {
+pub(super) fn give_own_status(api: &Api, key: &Key, body: &mut Value) {
     let Some(members) = body.as_object_mut().filter(|members| members.contains_key("revision")) else { return };
     if members.get("status").is_some_and(Value::is_string) {
         members.remove("status");

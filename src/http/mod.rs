@@ -3,8 +3,11 @@
 //! [`router`] is the whole API over an [`Api`], without a socket; [`fn@serve`] puts it on one. Every refusal is a problem
 //! document (RFC 9457), written in one place (`problem`); every body is read in one place (`body`).
 
+mod batch;
 mod body;
+mod heartbeats;
 mod instances;
+mod items;
 mod listing;
 mod operator;
 mod origin;
@@ -96,6 +99,8 @@ pub fn router(api: Api) -> Router {
         .route("/v1/services/{service}/instances/{id}/resume", put(operator::resume))
         .route("/v1/watch", get(watch::watch))
         .route("/v1/prometheus/targets", get(prometheus_targets::targets))
+        .route("/v1/heartbeats", post(heartbeats::renew))
+        .route("/v1/batch", post(batch::batch))
         .route_layer(middleware::from_fn_with_state(api.clone(), once_loaded));
     registry
         .route("/v1/status", get(status::status))

@@ -75,8 +75,13 @@ impl From<WriteError> for Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The problem document.
+    pub fn into_document(self) -> Value {
         let mut document = Map::new();
         document.insert("type".into(), format!("urn:srvd:problem:{}", self.kind()).into());
         document.insert("title".into(), self.status.canonical_reason().unwrap_or("Error").into());
@@ -85,10 +90,17 @@ impl IntoResponse for Problem {
         if let Some(field) = self.field {
             document.insert("field".into(), field.into());
         }
-        let mut response = (self.status, Json(Value::Object(document))).into_response();
+        Value::Object(document)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status;
+        let mut response = (status, Json(self.into_document())).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
         response

@@ -52,6 +52,14 @@ pub const WAIT: RangeInclusive<u64> = 0..=600_000;
 pub const BODY: usize = 1 << 20;
 /// Octets of all request bodies that are held at one time.
 pub const BODIES: usize = 64 << 20;
+/// Octets of the body of a batch call.
+pub const LARGE_BODY: usize = 64 << 20;
+/// Octets of all batch calls that are held at one time, bodies or results, until the replies are taken in.
+pub const LARGE_BODIES: usize = 256 << 20;
+/// Octets that the result of one operation of a batch call takes until the reply is taken in.
+pub const RESULT: usize = 256;
+/// Operations in one batch call.
+pub const OPERATIONS: usize = 1_000_000;
 /// Different values of one filter in a request.
 pub const FILTERS: usize = 64;
 /// Entries on one page of a list.

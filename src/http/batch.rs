@@ -1,0 +1,200 @@
+//! Many registrations and deregistrations in one call.
+//!
+//! The operations are carried out in their order, some at a time: each of these parts is one change to the store, and
+//! others get their turn between two of them. Each operation has a result of its own, and what is wrong with one says
+//! nothing about the others. Results are small until the reply is read, which is made as it is taken in.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::body::LargeBody;
+use super::items::{Items, List};
+use super::params::Params;
+use super::problem::Problem;
+use super::{Api, Peer, instances, listing, render};
+use crate::engine::{Pending, WriteError};
+use crate::model::json::{self as read, Members, Text};
+use crate::model::{Defaults, Instance, InstanceId, Invalid, Key, Moment, Reason, Registration, ServiceName, limits};
+use crate::registry::{Command, Done};
+
+/// Operations that are carried out together: so many that a part costs the disk little more than one write, and so few
+/// that it keeps nobody waiting for long.
+const PART: usize = 4096;
+
+/// `POST /v1/batch`
+pub async fn batch(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    params: Params,
+    mut body: LargeBody,
+) -> Result<Response, Problem> {
+    params.finish()?;
+    let list = List::of(std::mem::take(&mut body.octets), "operations", limits::OPERATIONS).await?;
+    let count = list.count();
+    body.grow(count.saturating_mul(limits::RESULT))?;
+    let mut reader = Reader { items: list.items(), at: 0, api: &api, defaults: api.defaults.get(), from: peer.0.ip() };
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(count);
+    let mut ahead: Option<Part> = None;
+    while reader.at < count {
+        // The next part is read while the engine is at the one before.
+        let operations = reader.read(PART);
+        if let Some(part) = ahead.take() {
+            part.finish(&mut outcomes).await;
+        }
+        ahead = Some(Part::begin(&api, operations).await);
+    }
+    if let Some(part) = ahead {
+        part.finish(&mut outcomes).await;
+    }
+    drop(list);
+    let now = api.engine.clock().now();
+    let results = outcomes.into_iter().map(move |outcome| {
+        let _kept_until_read = &body;
+        outcome.into_text(now)
+    });
+    Ok(listing::reply(Map::new(), "results", results))
+}
+
+type Operation = Result<Command, Invalid>;
+
+/// Reads operations one after the other.
+struct Reader<'a> {
+    items: Items<'a>,
+    at: usize,
+    api: &'a Api,
+    defaults: Arc<Defaults>,
+    from: IpAddr,
+}
+
+impl Reader<'_> {
+    /// The next operations, at most so many.
+    fn read(&mut self, at_most: usize) -> Vec<Operation> {
+        let next = || {
+            let item = self.items.next_as::<&RawValue>()?.map_or_else(|text| text, RawValue::get);
+            let place = |fault: Invalid| fault.under(&format!("operations[{}]", self.at));
+            let operation = self.operation(item).map_err(place);
+            self.at += 1;
+            Some(operation)
+        };
+        std::iter::from_fn(next).take(at_most).collect()
+    }
+
+    /// What one operation asks for.
+    fn operation(&self, text: &str) -> Operation {
+        const KINDS: [&str; 2] = ["register", "deregister"];
+        if text.len() > limits::BODY {
+            return Err(Reason::Length { min: 0, max: limits::BODY }.into());
+        }
+        // What is nested too deep to be read is no operation either.
+        let mut item: Value = serde_json::from_str(text).unwrap_or_default();
+        let members = Members::of(&item, &KINDS, &[])?;
+        match KINDS.map(|kind| item.get(kind).is_some()) {
+            [true, true] => Err(Invalid::at("deregister", Reason::Both { other: "register" })),
+            [false, true] => members.required("deregister", |body| {
+                Members::of(body, &["service", "id"], &[])?;
+                Ok::<_, Invalid>(Command::Deregister { key: key(body)? })
+            }),
+            [true, false] => self.registration(item["register"].take()).map_err(|fault| fault.under("register")),
+            [false, false] => Err(Invalid::at("register", Reason::Missing)),
+        }
+    }
+
+    fn registration(&self, mut body: Value) -> Operation {
+        let key = key(&body)?;
+        instances::give_own_status(self.api, &key, &mut body);
+        let registration = Arc::new(Registration::from_json(&body, &self.defaults, self.from)?);
+        Ok(Command::Register { key, registration, only_new: false })
+    }
+}
+
+/// The name that stands in the body itself.
+fn key(body: &Value) -> Result<Key, Invalid> {
+    let name = |member: &str| match body.get(member) {
+        None if body.is_object() => Err(Invalid::at(member, Reason::Missing)),
+        None => Err(Reason::Type { expected: "an object" }.into()),
+        Some(name) => read::string(name).map_err(|reason| Invalid::at(member, reason)),
+    };
+    Ok(Key {
+        service: ServiceName::parse(name("service")?).map_err(|reason| Invalid::at("service", reason))?,
+        id: InstanceId::parse(name("id")?).map_err(|reason| Invalid::at("id", reason))?,
+    })
+}
+
+/// Operations that the engine is at.
+struct Part {
+    /// For each operation, what was wrong with it before it came to the engine.
+    faults: Vec<Option<Invalid>>,
+    pending: Result<Pending, WriteError>,
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Part {
+    /// Gives the engine those operations that were understood.
+    async fn begin(api: &Api, operations: Vec<Operation>) -> Self {
+        let mut commands = Vec::with_capacity(operations.len());
+        let faults = operations.into_iter().map(|operation| operation.map(|command| commands.push(command)).err());
+        let faults = faults.collect();
+        let turn = api.bodies.turn().await;
+        Self { faults, pending: api.engine.write_all(commands).await, _turn: turn }
+    }
+
+    /// Waits until the engine is done, and adds an outcome for each operation.
+    async fn finish(self, outcomes: &mut Vec<Outcome>) {
+        let results = match self.pending {
+            Ok(pending) => pending.results().await,
+            Err(error) => Err(error),
+        };
+        let mut results = results.into_iter().flatten();
+        outcomes.extend(self.faults.into_iter().map(|fault| match fault {
+            Some(fault) => Outcome::refused(fault),
+            // Without results the engine has stopped.
+            None => Outcome::of(results.next().unwrap_or(Err(WriteError::Stopping))),
+        }));
+    }
+}
+
+/// What an operation has come to.
+enum Outcome {
+    Is(StatusCode, Arc<Instance>),
+    Gone,
+    Refused(Box<Problem>),
+}
+
+impl Outcome {
+    fn of(result: Result<Done, WriteError>) -> Self {
+        match result {
+            Ok(Done::Registered(instance)) => Self::Is(StatusCode::CREATED, instance),
+            Ok(Done::Replaced(instance) | Done::Unchanged(instance)) => Self::Is(StatusCode::OK, instance),
+            Ok(_) => Self::Gone,
+            Err(error) => Self::refused(error),
+        }
+    }
+
+    fn refused(why: impl Into<Problem>) -> Self {
+        Self::Refused(Box::new(why.into()))
+    }
+
+    fn into_text(self, now: Moment) -> Text {
+        let mut text = Text::new();
+        let mut set_status = |status: StatusCode| text.set("status", &status.as_u16().into());
+        match self {
+            Self::Is(status, instance) => {
+                set_status(status);
+                text.set_text("instance", &render::instance_text(&instance, now));
+            }
+            Self::Gone => set_status(StatusCode::NO_CONTENT),
+            Self::Refused(problem) => {
+                set_status(problem.status());
+                text.set("problem", &problem.into_document());
+            }
+        }
+        text
+    }
+}
