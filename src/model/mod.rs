@@ -15,6 +15,7 @@ mod metadata;
 mod name;
 mod number;
 pub mod pulse;
+pub mod reach;
 mod registration;
 mod settings;
 mod span;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
-use super::target::Refusal;
 use crate::model::Span;
+use crate::model::reach::Refusal;
 
 /// The result of one run.
 #[derive(Debug)]
@@ -151,7 +151,7 @@ impl fmt::Display for Fault {
             Self::HeadTooLarge => f.write_str("the head of the answer is too large"),
             Self::Unresolved => f.write_str("the host name has no address"),
             Self::NoAnswer { within } => write!(f, "no answer within {within}"),
-            Self::Forbidden(refusal) => refusal.fmt(f),
+            Self::Forbidden(refusal) => write!(f, "not checked: {refusal}"),
             Self::Unsendable => f.write_str("the request cannot be put into HTTP"),
             Self::Io(kind) => kind.fmt(f),
         }

@@ -7,7 +7,7 @@
 
 mod finding;
 mod http;
-mod target;
+mod resolver;
 mod tcp;
 
 use std::net::{IpAddr, SocketAddr};
@@ -17,11 +17,11 @@ use ipnet::IpNet;
 use tokio::time::{Instant, timeout_at};
 
 pub use finding::{Fault, Finding, Hindrance, Outcome, Pass};
-pub use target::Refusal;
 
 use crate::config::Setting;
+use crate::model::reach::refusal;
 use crate::model::{Address, CheckKind, CheckSpec, HostName, Registration, Span};
-use target::{Resolver, refusal};
+use resolver::Resolver;
 
 /// When our own timer is later than this, the process stood still, and what timed out says nothing about the target.
 const STALL: Duration = Duration::from_secs(1);
