@@ -29,6 +29,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("quinn_udp", &["dns"]),
     ("siphasher", &["dns"]),
     ("papaya", &["engine"]),
+    ("h2", &["health"]),
+    ("tokio_rustls", &["health"]),
+    ("rustls_native_certs", &["health"]),
     ("anyhow", &["cli", "server"]),
 ];
 

@@ -18,6 +18,7 @@
 //! What a verdict means for the status of an instance is the registry's affair.
 
 pub mod probe;
+mod roots;
 mod runner;
 pub mod schedule;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod tests;
 
 use ipnet::IpNet;
 
+pub use roots::{Roots, RootsError};
 pub use schedule::Schedule;
 
 use crate::config::Setting;
@@ -37,11 +39,13 @@ pub struct Settings {
     pub in_flight: usize,
     /// Prefixes that checks may connect to although they are link-local or hold a metadata service.
     pub allow: Setting<Vec<IpNet>>,
+    /// Whom `https` checks believe.
+    pub roots: Roots,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { in_flight: 512, allow: Setting::default() }
+        Self { in_flight: 512, allow: Setting::default(), roots: Roots::none() }
     }
 }
 

@@ -33,10 +33,11 @@ pub(super) struct Runner {
 
 impl Runner {
     pub fn new(engine: Engine, settings: Settings) -> Self {
+        let in_flight = settings.in_flight.max(1);
         Self {
             engine,
-            in_flight: settings.in_flight.max(1),
-            prober: Arc::new(Prober::new(settings.allow)),
+            in_flight,
+            prober: Arc::new(Prober::new(settings.allow, &settings.roots, (in_flight / 4).max(1))),
             schedule: Schedule::default(),
             probes: JoinSet::new(),
             running: HashMap::new(),

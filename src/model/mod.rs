@@ -25,7 +25,7 @@ mod subscription;
 mod time;
 
 pub use address::{Address, HostName};
-pub use check::{CheckDefaults, CheckKind, CheckSpec, Method, StatusRanges};
+pub use check::{CheckDefaults, CheckKind, CheckSpec, Method, StatusRanges, Trust};
 pub use condition::{Condition, DrainedBy, SelfReport, Status, Verdict};
 pub use instance::{Instance, Key};
 pub use invalid::{Invalid, Reason};

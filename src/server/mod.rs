@@ -5,6 +5,7 @@
 //! Stopping goes the other way round: not ready any more, listeners drained, state written.
 
 mod changes;
+mod checks;
 mod engine_thread;
 mod listeners;
 mod reload;
@@ -127,6 +128,7 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
     let parts = parts(&current, engine.clone(), level);
     let readiness = Readiness::default();
     let ready_line = listeners.ready_line();
+    let settings = checks::settings(&current.config.health, &parts.allow)?;
     let serving = Serving::start(&current, &parts, listeners, &readiness)?;
     let mut engine_thread = EngineThread::start(runner)?;
     let unready = tokio::select! {
@@ -138,8 +140,7 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
         serving.stop().await;
         return result;
     }
-    let checks = health::Settings { allow: parts.allow.clone(), ..health::Settings::default() };
-    let mut checks = tokio::spawn(health::run(engine.clone(), checks, std::future::pending()));
+    let mut checks = tokio::spawn(health::run(engine.clone(), settings, std::future::pending()));
     let reloader = Reloader { sources: Arc::new(sources), current: Arc::new(current), parts };
     readiness.set(true);
     println!("{ready_line}");
