@@ -4,6 +4,7 @@
 //! document (RFC 9457), written in one place (`problem`); every body is read in one place (`body`).
 
 mod body;
+mod check;
 mod instances;
 mod listing;
 mod operator;
@@ -41,7 +42,7 @@ pub use status::About;
 pub use watchers::Watchers;
 
 use crate::config::Setting;
-use crate::engine::Engine;
+use crate::engine::{Checks, Engine};
 use crate::model::{Defaults, Revision};
 
 /// The header that carries the registry's revision.
@@ -51,6 +52,7 @@ pub const REVISION: HeaderName = HeaderName::from_static("srvd-revision");
 #[derive(Debug, Clone)]
 pub struct Api {
     pub engine: Engine,
+    pub checks: Checks,
     /// For registrations that leave members out.
     pub defaults: Setting<Defaults>,
     pub about: Arc<About>,
@@ -94,6 +96,7 @@ pub fn router(api: Api) -> Router {
             put(operator::maintain).delete(operator::end_maintenance),
         )
         .route("/v1/services/{service}/instances/{id}/resume", put(operator::resume))
+        .route("/v1/services/{service}/instances/{id}/check", post(check::check))
         .route("/v1/watch", get(watch::watch))
         .route("/v1/prometheus/targets", get(prometheus_targets::targets))
         .route_layer(middleware::from_fn_with_state(api.clone(), once_loaded));

@@ -22,7 +22,7 @@ use tokio::runtime::Builder;
 use crate::cli::ConfigArgs;
 use crate::config::{Config, Loaded, Setting, Sources, StoreKind};
 use crate::dns::{self, Responder};
-use crate::engine::{Clock, Engine, Store};
+use crate::engine::{Checks, Clock, Engine, Store};
 use crate::health;
 use crate::http::Readiness;
 use crate::store::{Embedded, Memory};
@@ -129,7 +129,8 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
     let readiness = Readiness::default();
     let ready_line = listeners.ready_line();
     let settings = checks::settings(&current.config.health, &parts.allow)?;
-    let serving = Serving::start(&current, &parts, listeners, &readiness)?;
+    let (checks, requests) = Checks::new();
+    let serving = Serving::start(&current, &parts, listeners, checks, &readiness)?;
     let mut engine_thread = EngineThread::start(runner)?;
     let unready = tokio::select! {
         loaded = engine_thread.loaded() => loaded.err().map(Err),
@@ -140,7 +141,7 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
         serving.stop().await;
         return result;
     }
-    let mut checks = tokio::spawn(health::run(engine.clone(), settings, std::future::pending()));
+    let mut checks = tokio::spawn(health::run(engine.clone(), settings, requests, std::future::pending()));
     let reloader = Reloader { sources: Arc::new(sources), current: Arc::new(current), parts };
     readiness.set(true);
     println!("{ready_line}");
@@ -153,8 +154,9 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
     };
     tracing::info!("stopping");
     readiness.set(false);
-    serving.stop().await;
+    // First, so that nobody waits for a check while connections drain.
     checks.abort();
+    serving.stop().await;
     engine_thread.stop().await;
     tracing::info!("stopped");
     broken.map_or(Ok(()), |what| Err(anyhow::Error::msg(what)))
