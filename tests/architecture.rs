@@ -31,6 +31,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("nix", &["dns"]),
     ("rustix", &["dns"]),
     ("papaya", &["engine"]),
+    ("h2", &["health"]),
+    ("tokio_rustls", &["health"]),
+    ("rustls_native_certs", &["health"]),
     ("anyhow", &["cli", "server"]),
 ];
 

@@ -271,6 +271,8 @@ fn checks_have_rules() {
         ("checks.0", check(json!({ "kind": "ping" }))),
         ("checks.0.method", check(json!({ "method": "POST" }))),
         ("checks.0.scheme", check(json!({ "scheme": "ftp" }))),
+        ("checks.0.verify", check(json!({ "verify": "no" }))),
+        ("checks.0.path", check(json!({ "kind": "grpc" }))),
         ("checks.0.port", check(json!({ "port": 0 }))),
         ("checks.0.port", check(json!({ "port": 65_536 }))),
         ("checks.0.interval", check(json!({ "interval": "0s" }))),
@@ -284,6 +286,8 @@ fn checks_have_rules() {
     takes(vec![
         json!({ "checks": (1..=8).map(|port| json!({ "kind": "tcp", "port": port })).collect::<Vec<_>>() }),
         check(json!({ "method": "HEAD", "port": 65_535, "rise": 1, "fall": 1 })),
+        check(json!({ "scheme": "https", "verify": false })),
+        json!({ "checks": [{ "kind": "grpc", "service": "shop.Cart" }, { "kind": "grpc" }] }),
     ]);
 }
 

@@ -17,6 +17,7 @@ mod heartbeat;
 mod instances;
 mod pair;
 mod pick;
+mod probe;
 mod problem;
 mod register;
 mod registration;
@@ -45,6 +46,7 @@ pub use exit::Exit;
 pub use heartbeat::HeartbeatArgs;
 pub use instances::InstancesArgs;
 pub use pick::PickArgs;
+pub use probe::ProbeArgs;
 pub use register::RegisterArgs;
 pub use services::ServicesArgs;
 pub use status::StatusArgs;
@@ -108,6 +110,8 @@ pub enum ClientCommand {
     Resume(ResumeArgs),
     /// Take an instance out of DNS until this is lifted, whatever it does meanwhile
     Maintenance(MaintenanceArgs),
+    /// Run the checks of an instance now, and show what they find
+    Probe(ProbeArgs),
     /// List the services
     Services(ServicesArgs),
     /// List the instances of a service
@@ -129,6 +133,7 @@ impl ClientCommand {
             Self::Drain(args) => args,
             Self::Resume(args) => args,
             Self::Maintenance(args) => args,
+            Self::Probe(args) => args,
             Self::Services(args) => args,
             Self::Instances(args) => args,
             Self::Pick(args) => args,

@@ -27,6 +27,15 @@ pub(super) fn instances(reply: &Value, page: Page) -> String {
     table::rows(&rows, page.screen)
 }
 
+/// The results of `POST /v1/services/{service}/instances/{id}/check`.
+pub(super) fn results(reply: &Value, page: Page) -> String {
+    let rows: Vec<_> = items(reply, "results").iter().map(result_facts).collect();
+    if rows.is_empty() {
+        return "no checks".to_owned();
+    }
+    table::rows(&rows, page.screen)
+}
+
 /// One instance, a line for each fact.
 pub(super) fn instance(reply: &Value, page: Page) -> String {
     table::sheet(&sheet_facts(reply, page.now), page.screen)
@@ -125,6 +134,25 @@ fn sheet_facts(instance: &Value, now: Timestamp) -> Vec<Fact> {
     facts.push(Fact::new("ttl", text(&instance["ttl"])));
     facts.push(Fact::new("metadata", text(&instance["metadata"])));
     facts
+}
+
+fn result_facts(result: &Value) -> Vec<Fact> {
+    let found = match result["passing"].as_bool() {
+        Some(true) => "passed",
+        Some(false) => "failed",
+        None => "",
+    };
+    let took = result["took_ms"].as_u64().map_or(String::new(), |ms| format!("{ms} ms"));
+    vec![
+        Fact::new("check", text(&result["kind"])),
+        Fact::new("path", text(&result["path"])),
+        Fact::new("service", text(&result["service"])),
+        Fact::new("port", text(&result["port"])),
+        Fact::status("result", found.to_owned()),
+        Fact::new("took", took),
+        Fact::new("detail", text(&result["detail"])),
+        Fact::status("verdict", text(&result["verdict"])),
+    ]
 }
 
 fn items<'a>(reply: &'a Value, member: &str) -> &'a [Value] {
@@ -230,6 +258,22 @@ mod tests {
             "c         healthy                       http=80                           never",
         ];
         assert_eq!(instances(&reply, page()), lines.join("\n"));
+    }
+
+    #[test]
+    fn results_of_checks() {
+        let reply = json!({"results": [
+            {"kind": "http", "path": "/health", "passing": false, "took_ms": 12, "detail": "503 Service Unavailable",
+             "verdict": "passing"},
+            {"kind": "tcp", "port": 9000, "passing": true, "took_ms": 0, "detail": "connected", "verdict": "passing"},
+        ]});
+        let lines = [
+            "CHECK  PATH     PORT  RESULT  TOOK   DETAIL                   VERDICT",
+            "http   /health        failed  12 ms  503 Service Unavailable  passing",
+            "tcp             9000  passed  0 ms   connected                passing",
+        ];
+        assert_eq!(results(&reply, page()), lines.join("\n"));
+        assert_eq!(results(&json!({"results": []}), page()), "no checks");
     }
 
     #[test]

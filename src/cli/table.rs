@@ -124,9 +124,9 @@ fn finish(mut table: Table) -> String {
 
 fn colour(status: &str) -> Option<Color> {
     match status {
-        "healthy" => Some(Color::Green),
+        "healthy" | "passed" | "passing" => Some(Color::Green),
         "starting" | "degraded" => Some(Color::Yellow),
-        "unhealthy" | "lapsed" | "down" => Some(Color::Red),
+        "unhealthy" | "lapsed" | "down" | "failed" | "failing" => Some(Color::Red),
         "draining" | "maintenance" => Some(Color::Blue),
         _ => None,
     }

@@ -172,6 +172,8 @@ pub struct Health {
     pub panic_threshold: f64,
     /// Prefixes that checks may reach although link-local or a metadata address.
     pub allow: Vec<IpNet>,
+    /// Certificates that `https` checks lead back to; those of the system when `None`.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Health {
@@ -191,6 +193,7 @@ impl Default for Health {
             default_checks: Vec::new(),
             panic_threshold: 0.0,
             allow: Vec::new(),
+            ca_file: None,
         }
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum Slot {
     /// `health.default_checks`; reads the other keys of `[health]`, so their rows stand before its own.
     Checks,
     Path(At<PathBuf>),
+    /// A path, or nothing.
+    File(At<Option<PathBuf>>),
     Small(RangeInclusive<u16>, At<u16>),
     Whole(RangeInclusive<u32>, At<u32>),
     /// From 0 to 1.
@@ -71,6 +73,10 @@ impl Slot {
                 let path = text(node).filter(|path| !path.is_empty()).ok_or_else(refusal)?;
                 *at(config) = base.join(path);
             }
+            Self::File(at) => {
+                let path = text(node).ok_or_else(refusal)?;
+                *at(config) = (!path.is_empty()).then(|| base.join(path));
+            }
             Self::Small(within, at) => *at(config) = whole(node, within).ok_or_else(refusal)?,
             Self::Whole(within, at) => *at(config) = whole(node, within).ok_or_else(refusal)?,
             Self::Share(at) => *at(config) = share(node).ok_or_else(refusal)?,
@@ -101,6 +107,7 @@ impl Slot {
             Self::Urls(at) => copy(*at, from, to),
             Self::Checks => copy(|config| &mut config.health.default_checks, from, to),
             Self::Path(at) => copy(*at, from, to),
+            Self::File(at) => copy(*at, from, to),
             Self::Small(_, at) => copy(*at, from, to),
             Self::Whole(_, at) => copy(*at, from, to),
             Self::Share(at) => copy(*at, from, to),
@@ -126,6 +133,7 @@ impl Slot {
             Self::Urls(_) => "a URL such as http://127.0.0.1:2379".into(),
             Self::Checks => "a check such as {kind = \"tcp\"}".into(),
             Self::Path(_) => "a path".into(),
+            Self::File(_) => "a path, or \"\" for none".into(),
             Self::Small(within, _) => format!("{} to {}", within.start(), within.end()),
             Self::Whole(within, _) => format!("{} to {}", within.start(), within.end()),
             Self::Share(_) => "0 to 1".into(),

@@ -93,6 +93,7 @@ pub(super) const ROWS: &[Row] = &[
     acts("health.default_checks", Slot::Checks),
     read_only("health.panic_threshold", Slot::Share(|to| &mut to.health.panic_threshold)),
     acts("health.allow", Slot::Prefixes(|to| &mut to.health.allow)),
+    at_start("health.ca_file", Slot::File(|to| &mut to.health.ca_file)),
     acts("load.cpu", Slot::Share(|to| &mut to.load.cpu)),
     acts("load.memory", Slot::Share(|to| &mut to.load.memory)),
     acts("load.latency", Slot::Share(|to| &mut to.load.latency)),

@@ -6,6 +6,7 @@
 //! soon after, so that a store that fails never keeps a dead instance in DNS.
 
 mod caches;
+mod checks;
 mod clock;
 mod index;
 mod records;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::{mpsc, oneshot};
 
+pub use checks::{CheckError, CheckRequest, CheckRequests, Checked, Checks, ChecksState};
 pub use clock::Clock;
 pub use index::Index;
 pub use records::Records;
@@ -223,6 +225,13 @@ impl Engine {
         let request = Request { commands: smallvec![Command::Observe(observation)], reply: None };
         // A closed queue means that the engine has stopped; then no verdict matters any more.
         self.notes.send(request).await.ok();
+    }
+
+    /// Waits until every verdict that was noted before is published, or the engine has stopped.
+    pub async fn settled(&self) {
+        if let Ok(noted) = Self::hand_over(&self.notes, SmallVec::new()).await {
+            noted.results().await.ok();
+        }
     }
 
     /// Makes other rules hold. With `answers_change` something changed that is answered beside the registry, and the

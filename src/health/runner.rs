@@ -8,14 +8,19 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::Settings;
+use super::asks::Asks;
+use super::lateness::Lateness;
+use super::notice::Notice;
 use super::probe::{Finding, Outcome, Prober};
-use super::schedule::{CheckId, Run, Schedule};
-use crate::engine::{Engine, Published, Subscription, Told};
+use super::schedule::{CheckId, Observed, Run, Schedule};
+use crate::engine::{CheckError, CheckRequest, CheckRequests, Checked, Engine, Published, Subscription, Told};
 use crate::model::{CheckResult, Instance, Span, Tick, Verdict};
 use crate::registry::Observation;
 
 /// Changes taken in before due checks get their turn.
 const GULP: usize = 4096;
+/// Checks started before those that run get theirs: many that are due at once must not time out for want of a processor.
+const BURST: usize = 64;
 /// Between two warnings that checks cannot be carried out.
 const WARN_EVERY: Span = Span::from_secs(60);
 
@@ -26,20 +31,29 @@ pub(super) struct Runner {
     prober: Arc<Prober>,
     schedule: Schedule,
     probes: JoinSet<(CheckId, Finding)>,
-    running: HashMap<CheckId, (Run, AbortHandle)>,
+    running: HashMap<CheckId, (Run, AbortHandle), foldhash::fast::RandomState>,
+    requests: CheckRequests,
+    asks: Asks,
+    lateness: Lateness,
+    notice: Notice,
     /// When it was last said that checks cannot be carried out.
     warned: Option<Tick>,
 }
 
 impl Runner {
-    pub fn new(engine: Engine, settings: Settings) -> Self {
+    pub fn new(engine: Engine, settings: Settings, requests: CheckRequests) -> Self {
+        let in_flight = settings.in_flight.max(1);
         Self {
             engine,
-            in_flight: settings.in_flight.max(1),
-            prober: Arc::new(Prober::new(settings.allow)),
+            in_flight,
+            prober: Arc::new(Prober::new(settings.allow, &settings.roots, (in_flight / 4).max(1))),
             schedule: Schedule::default(),
             probes: JoinSet::new(),
-            running: HashMap::new(),
+            running: HashMap::default(),
+            requests,
+            asks: Asks::default(),
+            lateness: Lateness::default(),
+            notice: Notice::default(),
             warned: None,
         }
     }
@@ -51,12 +65,17 @@ impl Runner {
         self.start_over();
         loop {
             self.catch_up(&mut changes);
-            self.start_due();
-            let next_start = self.next_start();
+            if self.start_due() == BURST {
+                tokio::task::yield_now().await;
+            }
+            self.show();
+            let next_turn = self.next_turn();
+            let asks_have_room = self.asks.has_room();
             tokio::select! {
                 told = changes.next() => self.hear(told),
-                Some(ended) = self.probes.join_next() => self.ended(ended).await,
-                () = at(next_start) => {}
+                Some(ended) = self.probes.join_next() => self.ended_all(ended).await,
+                Some(request) = self.requests.queue.recv(), if asks_have_room => self.asked(request),
+                () = at(next_turn) => {}
             }
         }
     }
@@ -83,7 +102,7 @@ impl Runner {
             Some(after) => self.schedule.put(after, self.engine.clock().tick(), &mut rand::random),
             None => self.schedule.remove(&change.key, change.revision),
         };
-        self.abort(gone);
+        self.abort(&gone);
     }
 
     fn start_over(&mut self) {
@@ -93,35 +112,78 @@ impl Runner {
         let gone = self
             .schedule
             .retain(|key, life| index.instance(key).is_some_and(|instance| Arc::ptr_eq(&instance.pulse, life)));
-        self.abort(gone);
+        self.abort(&gone);
         for view in index.views() {
             for instance in view.instances() {
                 let gone = self.schedule.put(instance, now, &mut rand::random);
-                self.abort(gone);
+                self.abort(&gone);
             }
         }
     }
 
-    fn abort(&mut self, gone: Vec<CheckId>) {
-        for (_, probe) in gone.iter().filter_map(|id| self.running.remove(id)) {
-            probe.abort();
+    fn abort(&mut self, gone: &[CheckId]) {
+        for id in gone {
+            if let Some((_, probe)) = self.running.remove(id) {
+                probe.abort();
+            }
+            self.asks.gone(*id);
         }
     }
 
-    fn start_due(&mut self) {
+    /// Has the checks of an instance run for someone who waits.
+    fn asked(&mut self, request: CheckRequest) {
+        let Some(instance) = self.engine.index().instance(&request.key) else {
+            let unknown = CheckError::Unknown(request.key);
+            request.reply.send(Err(unknown)).ok();
+            return;
+        };
         let now = self.engine.clock().tick();
-        while self.probes.len() < self.in_flight {
-            let Some(run) = self.schedule.start(now) else { return };
+        // The event that it came with may still be on its way.
+        let gone = self.schedule.put(&instance, now, &mut rand::random);
+        self.abort(&gone);
+        let runs = self.schedule.hasten(&request.key, now);
+        self.asks.open(request, instance.registration.checks.clone(), &runs);
+    }
+
+    /// Starts what is due and finds a slot, up to [`BURST`] checks, and gives their number.
+    fn start_due(&mut self) -> usize {
+        let now = self.engine.clock().tick();
+        for started in 0..BURST {
+            let run = if self.probes.len() < self.in_flight { self.schedule.start(now) } else { None };
+            let Some(run) = run else { return started };
+            self.lateness.note(run.late, now);
             let (id, prober, task) = (run.id, Arc::clone(&self.prober), run.clone());
             let probe = self.probes.spawn(async move { (id, prober.probe(&task.registration, task.spec()).await) });
             self.running.insert(id, (run, probe));
         }
+        BURST
     }
 
-    /// When the next check may start.
-    fn next_start(&self) -> Option<Instant> {
+    /// Publishes how the checks are doing, and what has not been told one by one.
+    fn show(&mut self) {
+        let now = self.engine.clock().tick();
+        let (total, in_flight) = (self.schedule.len(), self.probes.len());
+        self.requests.state.set(total, in_flight, self.lateness.worst(now), self.schedule.next_due());
+        if let Some(untold) = self.notice.summary(now) {
+            let (failing, passing) = (untold.failing, untold.passing);
+            tracing::warn!(failing, passing, "many checks turned; these were not logged one by one");
+        }
+    }
+
+    /// When the next check may start, or the next summary is due.
+    fn next_turn(&self) -> Option<Instant> {
         let due = self.schedule.next_due().filter(|_| self.probes.len() < self.in_flight);
-        due.map(|due| self.engine.clock().instant(due))
+        let turn = due.into_iter().chain(self.notice.due()).min();
+        turn.map(|tick| self.engine.clock().instant(tick))
+    }
+
+    /// Takes in what has ended by now.
+    async fn ended_all(&mut self, first: Result<(CheckId, Finding), JoinError>) {
+        self.ended(first).await;
+        for _ in 1..BURST {
+            let Some(ended) = self.probes.try_join_next() else { return };
+            self.ended(ended).await;
+        }
     }
 
     async fn ended(&mut self, ended: Result<(CheckId, Finding), JoinError>) {
@@ -135,7 +197,7 @@ impl Runner {
                 tracing::error!(%error, "a check panicked");
                 let id = self.running.iter().find(|(_, (_, probe))| probe.id() == error.id()).map(|(id, _)| *id);
                 if let Some((run, _)) = id.and_then(|id| self.running.remove(&id)) {
-                    self.schedule.finish(run.id, None, self.engine.clock().tick());
+                    self.schedule.finish(run.id, None, self.engine.clock().tick(), &mut rand::random);
                 }
             }
             // Aborted by us.
@@ -148,22 +210,49 @@ impl Runner {
         let now = self.engine.clock().now();
         let published = self.published(run);
         let passed = published.is_some().then(|| self.conclusion(run, finding)).flatten();
-        let observed = self.schedule.finish(run.id, passed, now.tick);
-        let (Some((instance, places)), Some(passed), Some(observed)) = (published, passed, observed) else { return };
-        let result = CheckResult { at: now.wall, passed, took_ms: finding.took_ms(), detail: finding.to_string() };
-        instance.pulse.words(|words| words.keep_result(run.spec(), result.clone()));
-        let stands = places.iter().all(|&place| instance.condition.checks.get(place) == Some(&observed.verdict));
-        if observed.turned || !stands {
-            tell(run, &instance, observed.verdict, &result.detail);
-            let observation = Observation {
-                key: run.key.clone(),
-                life: Arc::clone(&run.life),
-                registration: Arc::clone(&run.registration),
-                check: run.spec().clone(),
-                verdict: observed.verdict,
-            };
-            self.engine.observe(observation).await;
+        let observed = self.schedule.finish(run.id, passed, now.tick, &mut rand::random);
+        let (Some((instance, places)), Some(observed)) = (published, observed) else { return };
+        let result = CheckResult {
+            at: now.wall,
+            passed: passed == Some(true),
+            took_ms: finding.took_ms(),
+            detail: finding.to_string(),
+            next: observed.next,
+            damped: observed.damped,
+        };
+        if passed.is_some() {
+            self.report(run, &instance, &places, observed, &result).await;
         }
+        if self.asks.await_one(run.id) {
+            self.asks.finished(run.id, &Checked { check: run.spec().clone(), result, verdict: observed.verdict });
+        }
+    }
+
+    /// Tells the instance what was found, and the engine if that matters to it.
+    async fn report(
+        &mut self,
+        run: &Run,
+        instance: &Instance,
+        places: &[usize],
+        observed: Observed,
+        found: &CheckResult,
+    ) {
+        instance.pulse.words(|words| words.keep_result(run.spec(), found.clone()));
+        let stands = places.iter().all(|&place| instance.condition.checks.get(place) == Some(&observed.verdict));
+        if !observed.turned && stands {
+            return;
+        }
+        if self.notice.tells(observed.verdict, self.engine.clock().tick()) {
+            tell(run, instance, observed.verdict, &found.detail);
+        }
+        let observation = Observation {
+            key: run.key.clone(),
+            life: Arc::clone(&run.life),
+            registration: Arc::clone(&run.registration),
+            check: run.spec().clone(),
+            verdict: observed.verdict,
+        };
+        self.engine.observe(observation).await;
     }
 
     /// The published instance if the run is still about it, with every place that the check has in it.

@@ -3,8 +3,13 @@
 //! Pure: the present tick and the randomness are arguments. The life of a check:
 //!
 //! ```text
-//!   put ──► Waiting { due } ──start──► Running { since } ──finish──► Waiting { max(since + interval, now) } ──► …
+//!   put ──► Waiting { due } ──start──► Running { since } ──finish──► Waiting { max(since + interval ± 3 %, now) } ──► …
+//!              │    ▲                    │
+//!              hasten: due now           hasten: once more, as soon as it ends
 //! ```
+//!
+//! Each run is moved by a few per cent, so that checks which once fell together (after a stall, a failure of the network, a
+//! common start) part again by themselves.
 //!
 //! Where a new check begins:
 //!
@@ -28,6 +33,8 @@ use smallvec::SmallVec;
 
 use crate::model::{CheckSpec, Instance, Key, Pulse, Registration, Revision, Span, Streak, Tick, Verdict};
 
+/// The share of its interval by which a run may be moved, either way.
+const JITTER: f64 = 0.03;
 /// As many first checks waiting spread the next one over its whole interval.
 const CROWD: usize = 10;
 
@@ -68,7 +75,7 @@ struct Check {
 #[derive(Debug, Clone, Copy)]
 enum State {
     Waiting { due: Tick, first: bool },
-    Running { since: Tick },
+    Running { since: Tick, again: bool },
 }
 
 /// A check that is to run now.
@@ -78,6 +85,8 @@ pub struct Run {
     pub key: Key,
     pub life: Arc<Pulse>,
     pub registration: Arc<Registration>,
+    /// How long after it was due it starts.
+    pub late: Span,
     place: usize,
 }
 
@@ -93,6 +102,10 @@ pub struct Observed {
     pub verdict: Verdict,
     /// Whether the result turned it.
     pub turned: bool,
+    /// When the check runs next.
+    pub next: Tick,
+    /// See [`Streak::damped`].
+    pub damped: Option<u32>,
 }
 
 impl Schedule {
@@ -114,7 +127,7 @@ impl Schedule {
     /// the same life and against the same target, keep their streak and deadline. One that is older than what is known
     /// changes nothing.
     ///
-    /// Returns the running checks that are no more.
+    /// Returns the checks that are no more.
     pub fn put(&mut self, instance: &Instance, now: Tick, random: &mut impl FnMut() -> f64) -> Vec<CheckId> {
         match self.members.get_mut(&instance.key) {
             Some(member) if member.revision >= instance.revision => return Vec::new(),
@@ -126,48 +139,83 @@ impl Schedule {
         }
         let old = self.members.remove(&instance.key);
         let (kept, gone) = self.sort_out(old, instance);
-        let aborted = self.release(gone);
+        self.release(&gone);
         self.enroll(instance, &kept, now, random);
-        aborted
+        gone
     }
 
-    /// Takes an instance out that was removed at `revision`. Returns its running checks, which are no more.
+    /// Takes an instance out that was removed at `revision`. Returns its checks, which are no more.
     pub fn remove(&mut self, key: &Key, revision: Revision) -> Vec<CheckId> {
         if self.members.get(key).is_none_or(|member| member.revision > revision) {
             return Vec::new();
         }
-        let gone = self.members.remove(key).map(|member| member.checks);
-        self.release(gone.into_iter().flatten())
+        let gone = self.members.remove(key).map_or_else(Vec::new, |member| member.checks.to_vec());
+        self.release(&gone);
+        gone
     }
 
-    /// Takes out every instance that is not `alive`. Returns their running checks, which are no more.
+    /// Takes out every instance that is not `alive`. Returns their checks, which are no more.
     pub fn retain(&mut self, alive: impl Fn(&Key, &Arc<Pulse>) -> bool) -> Vec<CheckId> {
-        let gone: Vec<_> = self.members.extract_if(|key, member| !alive(key, &member.life)).collect();
-        self.release(gone.into_iter().flat_map(|(_, member)| member.checks))
+        let gone = self.members.extract_if(|key, member| !alive(key, &member.life));
+        let gone: Vec<_> = gone.flat_map(|(_, member)| member.checks).collect();
+        self.release(&gone);
+        gone
+    }
+
+    /// Has every check of an instance run as soon as it can. Those that run already will run once more. Returns all of
+    /// them, each with whether it runs.
+    pub fn hasten(&mut self, key: &Key, now: Tick) -> Vec<(CheckId, bool)> {
+        let checks = self.members.get(key).map(|member| member.checks.clone()).unwrap_or_default();
+        checks.into_iter().map(|id| (id, self.hasten_one(id, now))).collect()
+    }
+
+    fn hasten_one(&mut self, id: CheckId, now: Tick) -> bool {
+        let Some(check) = self.checks.get_mut(&id) else { return false };
+        match &mut check.state {
+            State::Running { again, .. } => {
+                *again = true;
+                true
+            }
+            State::Waiting { due, .. } => {
+                if *due > now {
+                    self.waiting.remove(&(*due, id));
+                    self.waiting.insert((now, id));
+                    *due = now;
+                }
+                false
+            }
+        }
     }
 
     /// The first check that is due, which runs from now on; `None` when none is.
     pub fn start(&mut self, now: Tick) -> Option<Run> {
-        let &(_, id) = self.waiting.first().filter(|(due, _)| *due <= now)?;
+        let &(due, id) = self.waiting.first().filter(|(due, _)| *due <= now)?;
         let check = self.checks.get_mut(&id)?;
         let member = self.members.get(&check.key)?;
         let (key, life, registration) = (check.key.clone(), Arc::clone(&member.life), Arc::clone(&member.registration));
-        let run = Run { id, key, life, registration, place: check.place };
-        let state = std::mem::replace(&mut check.state, State::Running { since: now });
+        let run = Run { id, key, life, registration, late: now.since(due), place: check.place };
+        let state = std::mem::replace(&mut check.state, State::Running { since: now, again: false });
         self.unqueue(id, state);
         Some(run)
     }
 
-    /// Ends a run, with its result unless it came to none, and arms the next one. `None` when the check is no more.
-    pub fn finish(&mut self, id: CheckId, passed: Option<bool>, now: Tick) -> Option<Observed> {
+    /// Ends a run, with its result unless it came to none, and arms the next one, `random` giving numbers in 0 ≤ x < 1.
+    /// `None` when the check is no more.
+    pub fn finish(
+        &mut self,
+        id: CheckId,
+        passed: Option<bool>,
+        now: Tick,
+        random: &mut impl FnMut() -> f64,
+    ) -> Option<Observed> {
         let check = self.checks.get_mut(&id)?;
-        let State::Running { since } = check.state else { return None };
+        let State::Running { since, again } = check.state else { return None };
         let spec = &self.members.get(&check.key)?.registration.checks[check.place];
-        let due = since.after(spec.interval).max(now);
-        check.state = State::Waiting { due, first: false };
-        self.waiting.insert((due, id));
-        let turned = passed.is_some_and(|passed| check.streak.observe(passed, spec.rise, spec.fall));
-        Some(Observed { verdict: check.streak.verdict(), turned })
+        let next = if again { now } else { since.after(moved(spec.interval, random())).max(now) };
+        check.state = State::Waiting { due: next, first: false };
+        self.waiting.insert((next, id));
+        let turned = passed.is_some_and(|passed| check.streak.observe(passed, spec, now));
+        Some(Observed { verdict: check.streak.verdict(), turned, next, damped: check.streak.damped(spec, now) })
     }
 
     /// Parts the checks of an old state into those that go on, each with its new place, and those that do not.
@@ -228,17 +276,13 @@ impl Schedule {
         id
     }
 
-    /// Forgets checks; returns those of them that run.
-    fn release(&mut self, gone: impl IntoIterator<Item = CheckId>) -> Vec<CheckId> {
-        let mut running = Vec::new();
+    /// Forgets checks.
+    fn release(&mut self, gone: &[CheckId]) {
         for id in gone {
-            match self.checks.remove(&id).map(|check| check.state) {
-                Some(State::Running { .. }) => running.push(id),
-                Some(state @ State::Waiting { .. }) => self.unqueue(id, state),
-                None => {}
+            if let Some(check) = self.checks.remove(id) {
+                self.unqueue(*id, check.state);
             }
         }
-        running
     }
 
     fn unqueue(&mut self, id: CheckId, state: State) {
@@ -258,6 +302,12 @@ impl Member {
     fn stays(&self, instance: &Instance) -> bool {
         Arc::ptr_eq(&self.life, &instance.pulse) && Arc::ptr_eq(&self.registration, &instance.registration)
     }
+}
+
+/// An interval, moved by as much of [`JITTER`] as `random` says.
+fn moved(interval: Span, random: f64) -> Span {
+    let factor = 1.0 + JITTER * (2.0 * random - 1.0);
+    Span::from_millis((interval.as_millis() as f64 * factor) as u64)
 }
 
 /// What a first check is spread over when `crowd` others wait.

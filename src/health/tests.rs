@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
-use crate::engine::{Batch, Clock, Loaded, Store, StoreError, Subscription};
+use crate::engine::{Batch, CheckError, Checked, Checks, Clock, Loaded, Store, StoreError, Subscription};
 use crate::model::pulse::Words;
 use crate::model::{
     CheckDefaults, CheckResult, Condition, Defaults, InstanceId, Key, Registration, Revision, ServiceName, Span,
@@ -66,6 +66,7 @@ pub async fn register(engine: &Engine, id: &str, registration: Arc<Registration>
 /// An engine whose instances are checked.
 struct Bench {
     engine: Engine,
+    port: Checks,
     changes: Subscription,
     stop: Option<oneshot::Sender<()>>,
     checks: JoinHandle<()>,
@@ -77,8 +78,9 @@ impl Bench {
         let (stop, stopped) = oneshot::channel::<()>();
         let changes = engine.subscribe();
         let settings = Settings { in_flight, ..Settings::default() };
-        let checks = tokio::spawn(run(engine.clone(), settings, async { drop(stopped.await) }));
-        Self { engine, changes, stop: Some(stop), checks }
+        let (port, requests) = Checks::new();
+        let checks = tokio::spawn(run(engine.clone(), settings, requests, async { drop(stopped.await) }));
+        Self { engine, port, changes, stop: Some(stop), checks }
     }
 
     async fn register(&self, id: &str, port: u16, check: Value) {
@@ -246,4 +248,78 @@ async fn no_more_run_at_once_than_there_are_slots() {
         bench.until(id, Status::Unhealthy).await;
     }
     assert_eq!(most.load(Ordering::SeqCst), 2);
+}
+
+/// What the checks of an instance find when they are asked for.
+async fn ask(bench: &Bench, id: &str) -> Result<Vec<Checked>, CheckError> {
+    timeout(GUARD, bench.port.run(key(id))).await.expect("it comes back")
+}
+
+#[tokio::test]
+async fn checks_run_when_asked_for() {
+    let mut bench = Bench::new(Vec::new(), 8).await;
+    let (port, status, _) = responder(200).await;
+    let http = json!({"kind": "http", "interval": "24h", "fall": 2});
+    let checks = json!([http, {"kind": "tcp", "interval": "24h"}, http]);
+    let body = json!({"address": "127.0.0.1", "port": port, "checks": checks});
+    register(&bench.engine, "a", registration(&body)).await;
+    bench.until("a", Status::Healthy).await;
+    status.store(503, Ordering::SeqCst);
+    for verdict in [Verdict::Passing, Verdict::Failing] {
+        let checked = ask(&bench, "a").await.unwrap();
+        let shown: Vec<_> = checked.iter().map(|one| (one.result.passed, one.result.detail.as_str())).collect();
+        let bad = (false, "503 Service Unavailable");
+        assert_eq!(shown, [bad, (true, "connected"), bad], "in the order of the registration");
+        assert_eq!(checked[0].verdict, verdict, "it counts");
+        assert_eq!(bench.results("a")[0].as_ref(), Some(&checked[0].result));
+    }
+    bench.until("a", Status::Unhealthy).await;
+}
+
+#[tokio::test]
+async fn who_asks_for_nothing_gets_nothing() {
+    let bench = Bench::new(Vec::new(), 8).await;
+    assert_eq!(ask(&bench, "a").await, Err(CheckError::Unknown(key("a"))));
+    register(&bench.engine, "a", registration(&json!({"address": "127.0.0.1", "port": 1, "checks": []}))).await;
+    assert_eq!(ask(&bench, "a").await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn who_waits_for_a_check_hears_of_its_end() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let mut bench = Bench::new(Vec::new(), 8).await;
+    let port = listener.local_addr().unwrap().port();
+    for (id, expected) in [("a", CheckError::Unknown(key("a"))), ("b", CheckError::Stopping)] {
+        bench.register(id, port, json!({"kind": "http", "interval": "24h", "timeout": "5m"})).await;
+        let (_held, _) = listener.accept().await.unwrap();
+        let port = bench.port.clone();
+        let asked = tokio::spawn(async move { port.run(key(id)).await });
+        if id == "a" {
+            bench.engine.write(Command::Deregister { key: key("a") }).await.unwrap();
+        } else {
+            bench.stop.take();
+        }
+        let answer = timeout(GUARD, asked).await.expect("it ends").unwrap();
+        assert_eq!(answer, Err(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_comes_and_goes_is_damped() {
+    let mut bench = Bench::new(Vec::new(), 8).await;
+    let (port, status, _) = responder(200).await;
+    bench.register("a", port, json!({"kind": "http", "interval": "24h", "rise": 1, "fall": 1})).await;
+    bench.until("a", Status::Healthy).await;
+    let mut needed = Vec::new();
+    for _ in 0..4 {
+        status.store(503, Ordering::SeqCst);
+        ask(&bench, "a").await.unwrap();
+        status.store(200, Ordering::SeqCst);
+        let mut passes = 1;
+        while ask(&bench, "a").await.unwrap()[0].verdict == Verdict::Failing {
+            passes += 1;
+        }
+        needed.push(passes);
+    }
+    assert_eq!(needed, [1, 1, 2, 8]);
 }

@@ -129,6 +129,7 @@ pub async fn read(
     Ok(Json(render::instance(&instance, api.engine.clock().now())))
 }
 
+/// The instance that a path names.
 pub(super) fn key((service, id): &(String, String)) -> Result<Key, Invalid> {
     Ok(Key {
         service: ServiceName::parse(service).map_err(|reason| Invalid::at("service", reason))?,

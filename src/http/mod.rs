@@ -5,6 +5,7 @@
 
 mod batch;
 mod body;
+mod check;
 mod heartbeats;
 mod instances;
 mod items;
@@ -44,7 +45,7 @@ pub use status::About;
 pub use watchers::Watchers;
 
 use crate::config::Setting;
-use crate::engine::Engine;
+use crate::engine::{Checks, Engine};
 use crate::model::{Defaults, Revision};
 
 /// The header that carries the registry's revision.
@@ -54,6 +55,7 @@ pub const REVISION: HeaderName = HeaderName::from_static("srvd-revision");
 #[derive(Debug, Clone)]
 pub struct Api {
     pub engine: Engine,
+    pub checks: Checks,
     /// For registrations that leave members out.
     pub defaults: Setting<Defaults>,
     pub about: Arc<About>,
@@ -97,6 +99,7 @@ pub fn router(api: Api) -> Router {
             put(operator::maintain).delete(operator::end_maintenance),
         )
         .route("/v1/services/{service}/instances/{id}/resume", put(operator::resume))
+        .route("/v1/services/{service}/instances/{id}/check", post(check::check))
         .route("/v1/watch", get(watch::watch))
         .route("/v1/prometheus/targets", get(prometheus_targets::targets))
         .route("/v1/heartbeats", post(heartbeats::renew))

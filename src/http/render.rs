@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::Published;
 use crate::model::json::Text;
-use crate::model::{DrainedBy, Instance, Moment, SelfReport, Status, Verdict};
+use crate::model::{CheckResult, DrainedBy, Instance, Moment, SelfReport, Status, Verdict};
 use crate::registry::Change;
 
 /// The registration, and what srvd knows beside it. `now` turns ticks into times of day.
@@ -28,7 +28,7 @@ fn each_member(instance: &Instance, now: Moment, mut set: impl FnMut(&str, Value
     set("service", instance.key.service.as_str().into());
     set("id", instance.key.id.as_str().into());
     registration.each_member(|name, value| match name {
-        "checks" => set(name, checks(instance, &words)),
+        "checks" => set(name, checks(instance, &words, now)),
         "status" => set(name, instance.status().as_str().into()),
         _ => set(name, value),
     });
@@ -99,7 +99,18 @@ pub fn time(time: jiff::Timestamp) -> Value {
     format!("{time:.3}").into()
 }
 
-fn checks(instance: &Instance, words: &crate::model::pulse::Words) -> Value {
+/// What a check found.
+pub fn result(result: &CheckResult) -> Map<String, Value> {
+    let members: [(&str, Value); 4] = [
+        ("at", time(result.at)),
+        ("passing", result.passed.into()),
+        ("took_ms", result.took_ms.into()),
+        ("detail", result.detail.as_str().into()),
+    ];
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn checks(instance: &Instance, words: &crate::model::pulse::Words, now: Moment) -> Value {
     let specs = instance.registration.checks.iter().zip(&instance.condition.checks);
     let check = |(spec, verdict): (&crate::model::CheckSpec, &Verdict)| {
         let mut object = match spec.to_json() {
@@ -107,14 +118,9 @@ fn checks(instance: &Instance, words: &crate::model::pulse::Words) -> Value {
             _ => Map::new(),
         };
         object.insert("verdict".into(), verdict.as_str().into());
-        if let Some(result) = words.result(spec) {
-            let shown = json!({
-                "at": time(result.at),
-                "passing": result.passed,
-                "took_ms": result.took_ms,
-                "detail": result.detail,
-            });
-            object.insert("last_result".into(), shown);
+        if let Some(last) = words.result(spec) {
+            object.insert("last_result".into(), result(last).into());
+            object.insert("next_check".into(), time(now.wall_at(last.next)));
         }
         Value::Object(object)
     };
@@ -144,9 +150,14 @@ fn reason(instance: &Instance, words: &crate::model::pulse::Words) -> Option<Str
         Status::Lapsed => Some("its lease ran out without a heartbeat".to_owned()),
         Status::Unhealthy if instance.condition.said == SelfReport::Unhealthy => Some(said("unhealthy")),
         Status::Unhealthy => check(Verdict::Failing).map(|(at, spec)| {
-            let detail = words.result(spec).filter(|result| !result.passed);
-            let detail = detail.map_or(String::new(), |result| format!(": {}", result.detail));
-            format!("check {at} ({}) is failing{detail}", spec.kind.as_str())
+            let kind = spec.kind.as_str();
+            match words.result(spec) {
+                Some(CheckResult { passed: false, detail, .. }) => format!("check {at} ({kind}) is failing: {detail}"),
+                Some(CheckResult { damped: Some(left), .. }) => format!(
+                    "check {at} ({kind}) passes again, but has turned often: passes in a row that it still needs: {left}"
+                ),
+                _ => format!("check {at} ({kind}) is failing"),
+            }
         }),
         Status::Starting if instance.condition.said == SelfReport::Starting => Some(said("starting")),
         Status::Starting => {

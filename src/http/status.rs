@@ -35,9 +35,10 @@ pub async fn status(State(api): State<Api>, params: Params) -> Result<Json<Value
     counts.insert("total".into(), instances().count().into());
     let next_expiry = instances().filter_map(|instance| instance.pulse.deadline()).min();
     let addresses = |listed: &[SocketAddr]| listed.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let time = |tick| render::time(now.wall_at(tick));
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "started_at": render::time(now.wall_at(Tick(0))),
+        "started_at": time(Tick(0)),
         "uptime_s": now.tick.0 / 1000,
         "loaded": api.engine.index().is_loaded(),
         "ready": api.readiness.is_ready(),
@@ -48,7 +49,12 @@ pub async fn status(State(api): State<Api>, params: Params) -> Result<Json<Value
         "watchers": api.watchers.count(),
         "store": {"kind": api.about.store},
         "listeners": {"dns": addresses(&api.about.dns), "http": addresses(&api.about.http)},
-        "schedule": {"next_expiry": next_expiry.map(|tick| render::time(now.wall_at(tick)))},
+        "checks": {
+            "total": api.checks.state().total(),
+            "in_flight": api.checks.state().in_flight(),
+            "late_ms": api.checks.state().late().as_millis(),
+        },
+        "schedule": {"next_expiry": next_expiry.map(time), "next_check": api.checks.state().next().map(time)},
     })))
 }
 

@@ -24,9 +24,21 @@ pub struct CheckSpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckKind {
     /// Passes when a request is answered with one of the expected statuses. Redirects are not followed.
-    Http { path: String, method: Method, headers: Vec<(String, String)>, expect: StatusRanges },
+    Http { tls: Option<Trust>, path: String, method: Method, headers: Vec<(String, String)>, expect: StatusRanges },
     /// Passes when a connection is accepted.
     Tcp,
+    /// Passes when `grpc.health.v1.Health/Check` says that the service, or with an empty name the whole server, is
+    /// serving. Over HTTP/2 in clear text.
+    Grpc { service: String },
+}
+
+/// Which certificates an `https` check accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Those that are valid for the name of the target, from an issuer that srvd trusts.
+    Verified,
+    /// Whatever the target shows.
+    Anyone,
 }
 
 /// The request method of an `http` check.
@@ -63,18 +75,24 @@ const KINDS: &[&str] = &["http", "tcp", "grpc"];
 const COMMON: &[&str] = &["kind", "port", "interval", "timeout", "rise", "fall"];
 /// The members that only `http` checks have.
 const HTTP: &[&str] = &["path", "method", "headers", "expect", "scheme", "verify"];
+/// The members that only `grpc` checks have.
+const GRPC: &[&str] = &["service"];
 /// Members that only replies have: accepted and ignored.
-const REPLY_MEMBERS: &[&str] = &["last_result", "verdict"];
+const REPLY_MEMBERS: &[&str] = &["last_result", "next_check", "verdict"];
 
 impl CheckSpec {
     pub fn from_json(value: &Value, defaults: &CheckDefaults) -> Result<Self, Invalid> {
-        let http = value.get("kind").is_none_or(|kind| kind == "http");
-        let known: Vec<&str> = COMMON.iter().chain(if http { HTTP } else { &[] }).copied().collect();
+        let own = match value.get("kind").map(Value::as_str) {
+            None | Some(Some("http")) => HTTP,
+            Some(Some("grpc")) => GRPC,
+            Some(_) => &[],
+        };
+        let known: Vec<&str> = COMMON.iter().chain(own).copied().collect();
         let members = Members::of(value, &known, REPLY_MEMBERS)?;
         let kind = match members.required("kind", |kind| read::choice(kind, KINDS, KINDS))? {
             "http" => CheckKind::http_from(&members)?,
-            "tcp" => CheckKind::Tcp,
-            _ => return Err(Invalid::at("kind", Reason::Unavailable { instead: "use http or tcp" })),
+            "grpc" => CheckKind::Grpc { service: members.optional("service", grpc_service)?.unwrap_or_default() },
+            _ => CheckKind::Tcp,
         };
         let streak = |value: &Value| read::integer(value, limits::STREAK).map(|number| number as u32);
         let spec = Self {
@@ -95,16 +113,7 @@ impl CheckSpec {
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
         object.insert("kind".into(), self.kind.as_str().into());
-        if let CheckKind::Http { path, method, headers, expect } = &self.kind {
-            object.insert("path".into(), path.as_str().into());
-            object.insert("method".into(), method.as_str().into());
-            if !headers.is_empty() {
-                let headers: Map<String, Value> =
-                    headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-                object.insert("headers".into(), headers.into());
-            }
-            object.insert("expect".into(), expect.to_json());
-        }
+        self.kind.write(&mut object);
         if let Some(port) = self.port {
             object.insert("port".into(), port.number().into());
         }
@@ -121,6 +130,28 @@ impl CheckKind {
         match self {
             Self::Http { .. } => "http",
             Self::Tcp => "tcp",
+            Self::Grpc { .. } => "grpc",
+        }
+    }
+
+    /// Writes the members that only this kind has.
+    fn write(&self, object: &mut Map<String, Value>) {
+        match self {
+            Self::Http { tls, path, method, headers, expect } => {
+                object.insert("scheme".into(), if tls.is_some() { "https" } else { "http" }.into());
+                if let Some(trust) = tls {
+                    object.insert("verify".into(), (*trust == Trust::Verified).into());
+                }
+                object.insert("path".into(), path.as_str().into());
+                object.insert("method".into(), method.as_str().into());
+                if !headers.is_empty() {
+                    let headers = headers.iter().map(|(name, value)| (name.clone(), json!(value)));
+                    object.insert("headers".into(), Value::Object(headers.collect()));
+                }
+                object.insert("expect".into(), expect.to_json());
+            }
+            Self::Tcp => {}
+            Self::Grpc { service } => drop(object.insert("service".into(), service.as_str().into())),
         }
     }
 
@@ -128,11 +159,12 @@ impl CheckKind {
         const METHODS: &[&str] = &["GET", "HEAD"];
         const SCHEMES: &[&str] = &["http", "https"];
         let scheme = members.optional("scheme", |scheme| read::choice(scheme, SCHEMES, SCHEMES))?;
-        if scheme == Some("https") {
-            return Err(Invalid::at("scheme", Reason::Unavailable { instead: "use http, or a tcp check" }));
-        }
-        members.optional("verify", read::boolean)?;
+        let trust = match members.optional("verify", read::boolean)? {
+            None | Some(true) => Trust::Verified,
+            Some(false) => Trust::Anyone,
+        };
         Ok(Self::Http {
+            tls: (scheme == Some("https")).then_some(trust),
             path: members.optional("path", path)?.unwrap_or_else(|| "/health".to_owned()),
             method: members
                 .optional("method", |method| read::choice(method, METHODS, &[Method::Get, Method::Head]))?
@@ -153,6 +185,15 @@ fn path(value: &Value) -> Result<String, Reason> {
     } else {
         Err(Reason::Path)
     }
+}
+
+/// What `HealthCheckRequest.service` holds: any string, of which printable ASCII is enough to name a service.
+fn grpc_service(value: &Value) -> Result<String, Reason> {
+    let text = read::string(value)?;
+    if text.len() > limits::GRPC_SERVICE {
+        return Err(Reason::Length { min: 0, max: limits::GRPC_SERVICE });
+    }
+    if text.bytes().all(|octet| octet.is_ascii_graphic()) { Ok(text.to_owned()) } else { Err(Reason::Printable) }
 }
 
 fn headers(value: &Value) -> Result<Vec<(String, String)>, Invalid> {
@@ -233,13 +274,24 @@ mod tests {
         let written = spec.to_json();
         assert_eq!(
             written,
-            json!({"kind": "http", "path": "/health", "method": "GET", "expect": "200-299", "interval": "10s",
-                   "timeout": "5s", "rise": 2, "fall": 3})
+            json!({"kind": "http", "scheme": "http", "path": "/health", "method": "GET", "expect": "200-299",
+                   "interval": "10s", "timeout": "5s", "rise": 2, "fall": 3})
         );
         assert_eq!(CheckSpec::from_json(&written, &DEFAULTS).unwrap(), spec);
-        let full = json!({"kind": "http", "path": "/", "method": "HEAD", "headers": {"host": "a.example"}, "port": 9000,
-                          "expect": [204, "300-399"], "interval": "1s", "timeout": "500ms", "rise": 1, "fall": 1});
-        assert_eq!(CheckSpec::from_json(&full, &DEFAULTS).unwrap().to_json(), full);
+        let times = json!({"port": 9000, "interval": "1s", "timeout": "500ms", "rise": 1, "fall": 1});
+        for kind in [
+            json!({"kind": "http", "scheme": "https", "verify": false, "path": "/", "method": "HEAD",
+                   "headers": {"host": "a.example"}, "expect": [204, "300-399"]}),
+            json!({"kind": "http", "scheme": "https", "verify": true, "path": "/", "method": "GET", "expect": 200}),
+            json!({"kind": "grpc", "service": "shop.Cart"}),
+            json!({"kind": "tcp"}),
+        ] {
+            let mut full = kind;
+            full.as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
+            assert_eq!(CheckSpec::from_json(&full, &DEFAULTS).unwrap().to_json(), full);
+        }
+        let whole = CheckSpec::from_json(&json!({"kind": "grpc"}), &DEFAULTS).unwrap();
+        assert_eq!(whole.kind, CheckKind::Grpc { service: String::new() });
     }
 
     #[test]
@@ -247,12 +299,17 @@ mod tests {
         for (check, field) in [
             (json!({}), "kind"),
             (json!({"kind": "ping"}), "kind"),
-            (json!({"kind": "grpc"}), "kind"),
+            (json!({"kind": 7, "path": "/"}), "path"),
+            (json!({"kind": "grpc", "path": "/"}), "path"),
+            (json!({"kind": "grpc", "service": "a b"}), "service"),
+            (json!({"kind": "grpc", "service": "a".repeat(256)}), "service"),
+            (json!({"kind": "tcp", "service": "a"}), "service"),
             (json!({"kind": "tcp", "path": "/"}), "path"),
             (json!({"kind": "http", "path": "health"}), "path"),
             (json!({"kind": "http", "path": "/a b"}), "path"),
             (json!({"kind": "http", "method": "POST"}), "method"),
-            (json!({"kind": "http", "scheme": "https"}), "scheme"),
+            (json!({"kind": "http", "scheme": "ftp"}), "scheme"),
+            (json!({"kind": "http", "verify": "no"}), "verify"),
             (json!({"kind": "http", "headers": {"a b": "c"}}), "headers.a b"),
             (json!({"kind": "http", "headers": {"x": "c\r\nd: e"}}), "headers.x"),
             (json!({"kind": "http", "expect": "299-200"}), "expect"),

@@ -66,8 +66,6 @@ pub enum Reason {
     Header,
     #[error("must be a status such as 200, a range such as \"200-299\", or a list of these")]
     Statuses,
-    #[error("is not available in this version; {instead}")]
-    Unavailable { instead: &'static str },
     #[error("cannot be chosen here; {instead}")]
     Elsewhere { instead: &'static str },
     #[error("is given more than once")]

@@ -36,6 +36,8 @@ pub const CHECKS: usize = 8;
 pub const CHECK_PATH: RangeInclusive<usize> = 1..=2048;
 pub const CHECK_HEADERS: usize = 32;
 pub const CHECK_HEADER: usize = 4096;
+/// Octets of the service that a `grpc` check asks about.
+pub const GRPC_SERVICE: usize = 255;
 
 pub const LEASE_TTL: RangeInclusive<u64> = 1_000..=86_400_000;
 pub const DEREGISTER_AFTER: RangeInclusive<u64> = 60_000..=2_592_000_000;

@@ -15,6 +15,7 @@ mod metadata;
 mod name;
 mod number;
 pub mod pulse;
+pub mod reach;
 mod registration;
 mod settings;
 mod span;
@@ -24,7 +25,7 @@ mod subscription;
 mod time;
 
 pub use address::{Address, HostName};
-pub use check::{CheckDefaults, CheckKind, CheckSpec, Method, StatusRanges};
+pub use check::{CheckDefaults, CheckKind, CheckSpec, Method, StatusRanges, Trust};
 pub use condition::{Condition, DrainedBy, SelfReport, Status, Verdict};
 pub use instance::{Instance, Key};
 pub use invalid::{Invalid, Reason};

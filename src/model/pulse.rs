@@ -59,6 +59,10 @@ pub struct CheckResult {
     pub took_ms: u32,
     /// One line on what was found; never anything that the target sent as a body.
     pub detail: String,
+    /// When the check runs next.
+    pub next: Tick,
+    /// More passes in a row that it takes because the verdict turned often lately; see [`super::Streak::damped`].
+    pub damped: Option<u32>,
 }
 
 /// How loaded an instance says it is. Shares are 0 to 1.

@@ -5,6 +5,7 @@
 //! Stopping goes the other way round: not ready any more, listeners drained, state written.
 
 mod changes;
+mod checks;
 mod engine_thread;
 mod listeners;
 mod reload;
@@ -21,7 +22,7 @@ use tokio::runtime::Builder;
 use crate::cli::ConfigArgs;
 use crate::config::{Config, Loaded, Setting, Sources, StoreKind};
 use crate::dns::{self, RateLimiter, Responder};
-use crate::engine::{Clock, Engine, Store};
+use crate::engine::{Checks, Clock, Engine, Store};
 use crate::health;
 use crate::http::Readiness;
 use crate::store::{Embedded, Memory};
@@ -127,7 +128,9 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
     let parts = parts(&current, engine.clone(), level);
     let readiness = Readiness::default();
     let ready_line = listeners.ready_line();
-    let serving = Serving::start(&current, &parts, listeners, &readiness)?;
+    let settings = checks::settings(&current.config.health, &parts.allow)?;
+    let (checks, requests) = Checks::new();
+    let serving = Serving::start(&current, &parts, listeners, checks, &readiness)?;
     let mut engine_thread = EngineThread::start(runner)?;
     let unready = tokio::select! {
         loaded = engine_thread.loaded() => loaded.err().map(Err),
@@ -138,8 +141,7 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
         serving.stop().await;
         return result;
     }
-    let checks = health::Settings { allow: parts.allow.clone(), ..health::Settings::default() };
-    let mut checks = tokio::spawn(health::run(engine.clone(), checks, std::future::pending()));
+    let mut checks = tokio::spawn(health::run(engine.clone(), settings, requests, std::future::pending()));
     let reloader = Reloader { sources: Arc::new(sources), current: Arc::new(current), parts };
     readiness.set(true);
     println!("{ready_line}");
@@ -152,8 +154,9 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
     };
     tracing::info!("stopping");
     readiness.set(false);
-    serving.stop().await;
+    // First, so that nobody waits for a check while connections drain.
     checks.abort();
+    serving.stop().await;
     engine_thread.stop().await;
     tracing::info!("stopped");
     broken.map_or(Ok(()), |what| Err(anyhow::Error::msg(what)))

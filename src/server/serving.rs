@@ -11,6 +11,7 @@ use super::listeners::Listeners;
 use super::reload::{Current, Parts};
 use crate::config::{Config, StoreKind};
 use crate::dns;
+use crate::engine::Checks;
 use crate::http::{self, About, Api, Readiness};
 use crate::select::{LoadFactors, Rotations};
 
@@ -49,12 +50,14 @@ impl Serving {
         current: &Current,
         parts: &Parts,
         listeners: Listeners,
+        checks: Checks,
         readiness: &Readiness,
     ) -> anyhow::Result<Self> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let connections = http::connections(listeners.http.len());
         let api = Api {
             engine: parts.engine.clone(),
+            checks,
             defaults: parts.defaults.clone(),
             about: Arc::new(about(&current.config, &listeners)),
             readiness: readiness.clone(),

@@ -181,8 +181,16 @@ fn references_feed_every_type_and_stay_hidden() {
     assert_eq!(config.health.default_checks[0].port.unwrap().number(), 80);
     let secret = refused("[dns]\ncookie_secret = 'a${BAD}'\n", &sources(&env, &[]));
     assert!(secret.contains("32 hexadecimal digits") && !secret.contains("topsecret"), "{secret}");
-    let takes_anything =
-        ["store.user", "store.password", "store.path", "dns.zones_dir", "dns.zone", "dns.nsid", "dns.version"];
+    let takes_anything = [
+        "store.user",
+        "store.password",
+        "store.path",
+        "dns.zones_dir",
+        "dns.zone",
+        "dns.nsid",
+        "dns.version",
+        "health.ca_file",
+    ];
     for row in ROWS.iter().filter(|row| !takes_anything.contains(&row.key) && row.key != "dns.cookie_secret") {
         let (section, key) = row.key.split_once('.').unwrap();
         let problem = refused(&format!("[{section}]\n{key} = 'a${{BAD}}'\n"), &sources(&env, &[]));

@@ -10,8 +10,12 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
-use super::target::Refusal;
+use super::grpc::{Code, ServingStatus};
+use super::limit::Phase;
+use super::metered::TooMuch;
+use super::tls::{self, TlsFault};
 use crate::model::Span;
+use crate::model::reach::Refusal;
 
 /// The result of one run.
 #[derive(Debug)]
@@ -36,6 +40,7 @@ pub enum Outcome {
 pub enum Pass {
     Connected,
     Status(StatusCode),
+    Serving,
 }
 
 /// Why a check failed.
@@ -49,11 +54,22 @@ pub enum Fault {
     /// The connection was closed before there was a whole head of an answer.
     Closed,
     NotHttp,
+    NotHttp2,
+    NotGrpc,
+    /// The target ended the call, or the whole connection, with an error of HTTP/2 (RFC 9113 §7).
+    Http2(h2::Reason),
+    /// The call did not succeed.
+    Grpc(Code),
+    /// The call succeeded, and the answer is not that the service is serving.
+    NotServing(ServingStatus),
+    Tls(TlsFault),
     /// The head of the answer is longer, or has more fields, than is read.
     HeadTooLarge,
+    TooMuch,
     /// The host name has no address.
     Unresolved,
-    NoAnswer {
+    TimedOut {
+        phase: Phase,
         within: Span,
     },
     /// srvd does not connect to such addresses.
@@ -72,6 +88,8 @@ pub enum Hindrance {
     StoodStill,
     /// Too many other names are being looked up.
     ResolverBusy,
+    /// Cryptography is not available.
+    NoTls,
 }
 
 /// Descriptors used up, in the system and in the process; alike on Linux, the BSDs and macOS (errno.h).
@@ -93,8 +111,14 @@ impl Finding {
     }
 }
 
-impl From<io::Error> for Outcome {
-    fn from(error: io::Error) -> Self {
+impl From<&io::Error> for Outcome {
+    fn from(error: &io::Error) -> Self {
+        if error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()) {
+            return Fault::TooMuch.into();
+        }
+        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            return Fault::Tls(tls::fault(error)).into();
+        }
         if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) {
             return Hindrance::NoSocket.into();
         }
@@ -131,9 +155,11 @@ impl fmt::Display for Finding {
         match &self.outcome {
             Outcome::Passed(Pass::Connected) => f.write_str("connected"),
             Outcome::Passed(Pass::Status(status)) => show_status(*status, f),
+            Outcome::Passed(Pass::Serving) => f.write_str("SERVING"),
             Outcome::Failed(fault) => fault.fmt(f),
             Outcome::Hindered(Hindrance::NoSocket) => f.write_str("srvd has no socket left"),
             Outcome::Hindered(Hindrance::StoodStill) => f.write_str("srvd stood still"),
+            Outcome::Hindered(Hindrance::NoTls) => f.write_str("srvd has no TLS"),
             Outcome::Hindered(Hindrance::ResolverBusy) => f.write_str("too many names are being looked up"),
         }
     }
@@ -148,13 +174,32 @@ impl fmt::Display for Fault {
             Self::Unreachable => f.write_str("no route to the address"),
             Self::Closed => f.write_str("connection closed without an answer"),
             Self::NotHttp => f.write_str("the answer is not HTTP/1"),
+            Self::NotHttp2 => f.write_str("the answer is not HTTP/2"),
+            Self::NotGrpc => f.write_str("the answer is not gRPC"),
+            Self::Http2(reason) => write!(f, "HTTP/2 error: {}", reason.description()),
+            Self::Grpc(code) => code.fmt(f),
+            Self::NotServing(serving) => f.write_str(serving.as_str()),
+            Self::Tls(fault) => fault.fmt(f),
             Self::HeadTooLarge => f.write_str("the head of the answer is too large"),
+            Self::TooMuch => f.write_str("the answer is too long"),
             Self::Unresolved => f.write_str("the host name has no address"),
-            Self::NoAnswer { within } => write!(f, "no answer within {within}"),
-            Self::Forbidden(refusal) => refusal.fmt(f),
+            Self::TimedOut { phase, within } => write!(f, "{} within {within}", unfinished(*phase)),
+            Self::Forbidden(refusal) => write!(f, "not checked: {refusal}"),
             Self::Unsendable => f.write_str("the request cannot be put into HTTP"),
             Self::Io(kind) => kind.fmt(f),
         }
+    }
+}
+
+/// What is not done when a phase has run out of time.
+fn unfinished(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Resolve => "the host name was not resolved",
+        Phase::Connect => "no connection",
+        Phase::Tls => "the TLS handshake did not end",
+        Phase::Request => "the request was not taken",
+        Phase::Answer => "no answer",
+        Phase::Rest => "the answer did not end",
     }
 }
 
@@ -180,8 +225,9 @@ mod tests {
             (ErrorKind::PermissionDenied.into(), "permission denied"),
             (ErrorKind::AddrNotAvailable.into(), "srvd has no socket left"),
             (io::Error::from_raw_os_error(EMFILE), "srvd has no socket left"),
+            (io::Error::other(TooMuch), "the answer is too long"),
         ] {
-            let outcome = Outcome::from(error);
+            let outcome = Outcome::from(&error);
             let failed = !line.starts_with("srvd");
             assert_eq!(matches!(outcome, Outcome::Failed(_)), failed, "{line}");
             assert_eq!(Finding::new(None, outcome, Duration::ZERO).to_string(), line);

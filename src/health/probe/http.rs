@@ -1,7 +1,7 @@
 //! The question of an `http` check: one request on one fresh connection, of whose answer only the head is read.
 //!
-//! Nothing is followed, kept or decoded. What the target sends is read up to [`ANSWER`] octets, interim answers
-//! included, and no further, so a target that never ends costs no more than one that never begins.
+//! Nothing is followed, kept or decoded. The stream that it is asked on ends after a number of octets, interim answers
+//! included, so a target that never ends costs no more than one that never begins.
 
 use std::io;
 
@@ -11,32 +11,27 @@ use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, join};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Fault, Outcome};
+use super::{AGENT, Fault, Outcome};
 use crate::model::Method;
 
 /// Octets of the head of an answer that hyper may hold at once.
 const HEAD: usize = 16 * 1024;
 /// Fields of the head of an answer.
 const FIELDS: usize = 100;
-/// Octets that are read from a target in all.
-const ANSWER: u64 = 64 * 1024;
-const AGENT: &str = concat!("srvd/", env!("CARGO_PKG_VERSION"));
 
 /// Sends the request of a check and gives the status of the answer. `authority` is what the `Host` field says when
-/// `headers` do not. The caller limits the time; dropping the future closes the connection.
+/// `headers` do not. The caller limits the time, and what `stream` may give.
 pub async fn ask(
-    stream: TcpStream,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin + Send),
     authority: &str,
     path: &str,
     method: Method,
     headers: &[(String, String)],
 ) -> Result<StatusCode, Outcome> {
     let request = request(authority, path, method, headers).ok_or(Fault::Unsendable)?;
-    let (from, to) = stream.into_split();
-    let io = TokioIo::new(join(from.take(ANSWER), to));
+    let io = TokioIo::new(stream);
     let (mut sender, connection) =
         http1::Builder::new().max_buf_size(HEAD).max_headers(FIELDS).handshake(io).await.map_err(fault)?;
     let answer = sender.send_request(request);
@@ -86,10 +81,7 @@ fn fault(error: hyper::Error) -> Outcome {
         return Fault::NotHttp.into();
     }
     let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
-    match cause {
-        Some(cause) => cause.raw_os_error().map_or_else(|| cause.kind().into(), io::Error::from_raw_os_error).into(),
-        None => Fault::Closed.into(),
-    }
+    cause.map_or_else(|| Fault::Closed.into(), Outcome::from)
 }
 
 #[cfg(test)]

@@ -3,40 +3,56 @@
 //! An instance with several IP addresses passes if every one of them does, asked in turn: DNS hands out all of them, so
 //! a single dead one is a share of failing clients. A host name passes if any of its addresses does, each getting an
 //! equal part of the time that is left: clients of a name go on to the next address themselves. It is resolved anew for
-//! each run. The timeout spans everything: resolving, connecting, asking, and the head of the answer.
+//! each run, and the address that was judged is the address that is connected to. The timeout spans everything: resolving,
+//! connecting, shaking hands, asking, and as much of the answer as is needed.
 
 mod finding;
+mod grpc;
 mod http;
-mod target;
+mod limit;
+mod metered;
+mod resolver;
 mod tcp;
+mod tls;
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use ipnet::IpNet;
-use tokio::time::{Instant, timeout_at};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 pub use finding::{Fault, Finding, Hindrance, Outcome, Pass};
-pub use target::Refusal;
 
+use super::Roots;
 use crate::config::Setting;
-use crate::model::{Address, CheckKind, CheckSpec, HostName, Registration, Span};
-use target::{Resolver, refusal};
+use crate::model::reach::refusal;
+use crate::model::{Address, CheckKind, CheckSpec, HostName, Registration, Trust};
+use limit::{Limit, Phase};
+use metered::Metered;
+use resolver::Resolver;
+use tls::Tls;
 
-/// When our own timer is later than this, the process stood still, and what timed out says nothing about the target.
-const STALL: Duration = Duration::from_secs(1);
+/// Octets that an answer may have, with everything that comes before it.
+const ANSWER: u64 = 64 * 1024;
+/// Octets that TLS may need for that, handshake included, which alone may have 64 KiB.
+const ENCRYPTED: u64 = 3 * ANSWER;
+/// How srvd calls itself to targets.
+const AGENT: &str = concat!("srvd/", env!("CARGO_PKG_VERSION"));
 
 /// Carries out checks.
 #[derive(Debug)]
 pub struct Prober {
     allow: Setting<Vec<IpNet>>,
     resolver: Resolver,
+    tls: Option<Tls>,
 }
 
 impl Prober {
-    /// Checks may go to the prefixes in `allow` although they are link-local or hold a metadata service.
-    pub fn new(allow: Setting<Vec<IpNet>>) -> Self {
-        Self { allow, resolver: Resolver::default() }
+    /// Checks may go to the prefixes in `allow` although they are link-local or hold a metadata service, `https` checks
+    /// believe `roots`, and no more than `naming` checks wait for a name at one time.
+    pub fn new(allow: Setting<Vec<IpNet>>, roots: &Roots, naming: usize) -> Self {
+        Self { allow, resolver: Resolver::new(naming), tls: Tls::new(std::sync::Arc::clone(&roots.0)).ok() }
     }
 
     /// Runs one check of an instance once. Takes no longer than the timeout of the check; dropping it closes its
@@ -44,7 +60,7 @@ impl Prober {
     pub async fn probe(&self, registration: &Registration, spec: &CheckSpec) -> Finding {
         let started = Instant::now();
         let port = spec.port.unwrap_or(registration.port).number();
-        let limit = Limit { deadline: started + spec.timeout.as_duration(), patience: spec.timeout };
+        let limit = Limit::of(started, spec.timeout);
         let (address, outcome) = match &registration.address {
             Address::One(_) | Address::Several(_) => {
                 self.every(registration.address.ips(), port, &spec.kind, limit).await
@@ -70,10 +86,10 @@ impl Prober {
     /// Passes if any address of the name does. The one that decided is named.
     async fn any(&self, host: &HostName, port: u16, kind: &CheckKind, limit: Limit) -> (Option<IpAddr>, Outcome) {
         let authority = format!("{}:{port}", host.as_str());
-        let Ok(permit) = limit.hold(self.resolver.permit()).await else {
+        let Ok(turn) = limit.hold(Phase::Resolve, self.resolver.turn()).await else {
             return (None, Hindrance::ResolverBusy.into());
         };
-        let addresses = match limit.hold(self.resolver.resolve(permit, host, port)).await {
+        let addresses = match limit.hold(Phase::Resolve, self.resolver.resolve(turn, host, port)).await {
             Ok(addresses) => addresses,
             Err(outcome) => return (None, outcome),
         };
@@ -96,48 +112,75 @@ impl Prober {
         if let Some(refusal) = refusal(address.ip(), &self.allow.get()) {
             return Fault::Forbidden(refusal).into();
         }
-        let asked = limit.hold(async {
-            let stream = tcp::connect(address).await?;
-            match kind {
-                CheckKind::Tcp => Ok(Outcome::Passed(Pass::Connected)),
-                CheckKind::Http { path, method, headers, expect } => {
-                    let status = http::ask(stream, authority, path, *method, headers).await?;
-                    let expected = expect.contains(status.as_u16());
-                    Ok(if expected { Outcome::Passed(Pass::Status(status)) } else { Fault::Status(status).into() })
-                }
+        let stream = match limit.hold(Phase::Connect, tcp::connect(address)).await {
+            Ok(stream) => stream,
+            Err(outcome) => return outcome,
+        };
+        match kind {
+            CheckKind::Tcp => Outcome::Passed(Pass::Connected),
+            CheckKind::Http { tls: None, .. } => ask(Metered::new(stream, ANSWER), authority, kind, limit).await,
+            // The rarer kinds need more room, which plain ones shall not have to take up too.
+            CheckKind::Http { tls: Some(trust), .. } => {
+                Box::pin(self.ask_encrypted(stream, *trust, authority, kind, limit)).await
             }
-        });
-        asked.await.unwrap_or_else(|outcome| outcome)
+            CheckKind::Grpc { .. } => Box::pin(ask(Metered::new(stream, ANSWER), authority, kind, limit)).await,
+        }
+    }
+
+    async fn ask_encrypted(
+        &self,
+        stream: TcpStream,
+        trust: Trust,
+        authority: &str,
+        kind: &CheckKind,
+        limit: Limit,
+    ) -> Outcome {
+        let Some(tls) = &self.tls else { return Hindrance::NoTls.into() };
+        let name = host_header(kind).unwrap_or(authority);
+        let stream = Metered::new(stream, ENCRYPTED);
+        match limit.hold(Phase::Tls, tls.connect(trust, name, stream)).await {
+            Ok(stream) => ask(Metered::new(stream, ANSWER), authority, kind, limit).await,
+            Err(outcome) => outcome,
+        }
     }
 }
 
-/// How long something may take.
-#[derive(Debug, Clone, Copy)]
-struct Limit {
-    deadline: Instant,
-    /// As people are told it.
-    patience: Span,
+/// Asks what a check asks once there is a connection.
+async fn ask<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    mut stream: Metered<S>,
+    authority: &str,
+    kind: &CheckKind,
+    limit: Limit,
+) -> Outcome {
+    let asked = match kind {
+        CheckKind::Tcp => Ok(Pass::Connected),
+        CheckKind::Http { path, method, headers, expect, .. } => {
+            let asked = http::ask(&mut stream, authority, path, *method, headers);
+            limit.hold(Phase::Answer, asked).await.and_then(|status| match expect.contains(status.as_u16()) {
+                true => Ok(Pass::Status(status)),
+                false => Err(Fault::Status(status).into()),
+            })
+        }
+        CheckKind::Grpc { service } => {
+            let asked = Box::pin(grpc::ask(&mut stream, authority, service, limit.patience));
+            limit.hold(Phase::Answer, asked).await.map(|()| Pass::Serving)
+        }
+    };
+    match asked {
+        Ok(pass) => Outcome::Passed(pass),
+        Err(Outcome::Failed(Fault::TimedOut { within, .. })) => {
+            Fault::TimedOut { phase: stream.phase(), within }.into()
+        }
+        // Libraries tell of it in their own words.
+        Err(Outcome::Failed(_)) if stream.is_exhausted() => Fault::TooMuch.into(),
+        Err(outcome) => outcome,
+    }
 }
 
-impl Limit {
-    /// An equal share of what is left, when so many have to get one.
-    fn part_of(self, shares: usize) -> Self {
-        if shares == 1 {
-            return self;
-        }
-        let now = Instant::now();
-        let part = self.deadline.saturating_duration_since(now) / shares as u32;
-        Self { deadline: now + part, patience: Span::from_millis(part.as_millis() as u64) }
-    }
-
-    /// What `work` comes to, or that it took too long. A timer that is late by more than [`STALL`] is no time-out.
-    async fn hold<T>(self, work: impl Future<Output = Result<T, Outcome>>) -> Result<T, Outcome> {
-        match timeout_at(self.deadline, work).await {
-            Ok(done) => done,
-            Err(_) if Instant::now() > self.deadline + STALL => Err(Hindrance::StoodStill.into()),
-            Err(_) => Err(Fault::NoAnswer { within: self.patience }.into()),
-        }
-    }
+/// The `Host` field that an `http` check brings, which names the server for TLS too.
+fn host_header(kind: &CheckKind) -> Option<&str> {
+    let CheckKind::Http { headers, .. } = kind else { return None };
+    headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, host)| host.as_str())
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Probes against real sockets, most of them behaving badly.
 
+mod grpc;
+mod https;
+
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,62 +13,79 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::config::Setting;
-use crate::model::{CheckDefaults, Defaults};
+use crate::model::{CheckDefaults, Defaults, Span};
 
 /// A failed test ends after this long instead of hanging.
 const GUARD: Duration = Duration::from_secs(30);
 
-/// What a target does with a connection once the request is there.
+/// What a target does with a connection.
 #[derive(Debug, Clone, Copy)]
 enum Target {
-    Says(&'static str),
-    /// Says the first, then the second again and again, as fast as it is taken.
-    Endless(&'static str, &'static str),
-    /// Says the first, then the second one octet at a time, every few milliseconds, again and again.
-    Drips(&'static str, &'static str),
+    /// Reads the request, then says this and closes in order.
+    Says(&'static [u8]),
+    /// Reads the request; then the first, then the second again and again, as fast as it is taken.
+    Endless(&'static [u8], &'static [u8]),
+    /// Reads the request; then the first, then the second one octet at a time, every few milliseconds, again and again.
+    Drips(&'static [u8], &'static [u8]),
     Hangs,
     Closes,
     Resets,
+    /// Resets without reading anything.
+    ResetsAtOnce,
 }
 
-async fn listen(target: Target) -> u16 {
+/// Serves on a port of its own; the request is what comes first and ends with `end`.
+async fn listen_to(target: Target, end: &'static [u8]) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(behave(stream, target));
+            tokio::spawn(behave(stream, target, end));
         }
     });
     port
 }
 
-async fn behave(mut stream: TcpStream, target: Target) {
+async fn listen(target: Target) -> u16 {
+    listen_to(target, b"\r\n\r\n").await
+}
+
+async fn behave(mut stream: TcpStream, target: Target, end: &'static [u8]) {
+    if matches!(target, Target::ResetsAtOnce) {
+        return stream.set_zero_linger().unwrap();
+    }
     let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
+    while !request.ends_with(end) {
         match stream.read_u8().await {
             Ok(octet) => request.push(octet),
             Err(_) => return,
         }
     }
     match target {
-        Target::Says(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
+        Target::Says(answer) => {
+            stream.write_all(answer).await.unwrap();
+            stream.shutdown().await.ok();
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok();
+        }
         Target::Endless(first, rest) => {
-            stream.write_all(first.as_bytes()).await.ok();
-            while stream.write_all(rest.as_bytes()).await.is_ok() {}
+            stream.write_all(first).await.ok();
+            while stream.write_all(rest).await.is_ok() {}
         }
         Target::Drips(first, rest) => {
-            stream.write_all(first.as_bytes()).await.ok();
+            stream.write_all(first).await.ok();
             let mut tick = tokio::time::interval(Duration::from_millis(5));
-            for octet in rest.bytes().cycle() {
+            for octet in rest.iter().cycle() {
                 tick.tick().await;
-                if stream.write_u8(octet).await.is_err() {
+                if stream.write_u8(*octet).await.is_err() {
                     return;
                 }
             }
         }
-        Target::Hangs => drop(stream.read_u8().await),
+        Target::Hangs => {
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok();
+        }
         Target::Closes => {}
-        Target::Resets => socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap(),
+        Target::Resets | Target::ResetsAtOnce => stream.set_zero_linger().unwrap(),
     }
 }
 
@@ -77,7 +98,7 @@ fn registration(body: &Value) -> Registration {
 /// The finding of the first check of a registration.
 async fn find(body: &Value) -> Finding {
     let registration = registration(body);
-    let prober = Prober::new(Setting::default());
+    let prober = Prober::new(Setting::default(), &Roots::none(), 8);
     timeout(GUARD, prober.probe(&registration, &registration.checks[0])).await.expect("a probe ends by itself")
 }
 
@@ -104,39 +125,77 @@ async fn statuses_decide() {
         ("HTTP/1.1 200 OK\r\n\r\n", http(json!({"expect": 418})), false, "200 OK"),
         ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 299 Odd\r\n\r\n", http(json!({})), true, "299"),
     ] {
-        assert_eq!(ask(Target::Says(answer), check).await, (passed, detail.to_owned()), "{answer:?}");
+        assert_eq!(ask(Target::Says(answer.as_bytes()), check).await, (passed, detail.to_owned()), "{answer:?}");
     }
 }
 
 #[tokio::test]
 async fn a_target_that_misbehaves_costs_its_timeout_at_most() {
-    let quiet = [
-        Target::Hangs,
-        Target::Drips("", "HTTP/1.1 102 Processing\r\n\r\n"),
-        Target::Drips("HTTP/1.1 200 OK\r\n", "x: y\r\n"),
-    ];
-    for target in quiet {
+    for (target, detail) in [
+        (Target::Hangs, "no answer within 200ms"),
+        (Target::Drips(b"", b"HTTP/1.1 102 Processing\r\n\r\n"), "the answer did not end within 200ms"),
+        (Target::Drips(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"), "the answer did not end within 200ms"),
+    ] {
         let found = ask(target, json!({"kind": "http", "timeout": "200ms"})).await;
-        assert_eq!(found, (false, "no answer within 200ms".to_owned()), "{target:?}");
+        assert_eq!(found, (false, detail.to_owned()), "{target:?}");
     }
     for (target, detail) in [
-        (Target::Says("HTTP/1.1 200"), "connection closed without an answer"),
+        (Target::Says(b"HTTP/1.1 200"), "connection closed without an answer"),
         (Target::Closes, "connection closed without an answer"),
         (Target::Resets, "connection reset"),
-        (Target::Says("SSH-2.0-OpenSSH_9.2\r\n"), "the answer is not HTTP/1"),
-        (Target::Endless("\0\u{7f}", "garbage"), "the answer is not HTTP/1"),
-        (Target::Endless("HTTP/1.1 200 OK\r\n", "x: y\r\n"), "the head of the answer is too large"),
-        (Target::Endless("HTTP/1.1 200 OK\r\nx: ", "yyyyyyyy"), "the head of the answer is too large"),
-        (Target::Endless("", "HTTP/1.1 102 Processing\r\n\r\n"), "connection closed without an answer"),
+        (Target::ResetsAtOnce, "connection reset"),
+        (Target::Says(b"SSH-2.0-OpenSSH_9.2\r\n"), "the answer is not HTTP/1"),
+        (Target::Says(b"HTTP/1.1 200 OK\r\ntransfer-encoding: \x1b[2J\0\r\n\r\n"), "the answer is not HTTP/1"),
+        (Target::Endless(b"\0\x7f", b"garbage"), "the answer is not HTTP/1"),
+        (Target::Endless(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"), "the head of the answer is too large"),
+        (Target::Endless(b"HTTP/1.1 200 OK\r\nx: ", b"yyyyyyyy"), "the head of the answer is too large"),
+        (Target::Endless(b"", b"HTTP/1.1 102 Processing\r\n\r\n"), "the answer is too long"),
     ] {
         assert_eq!(ask(target, json!({"kind": "http"})).await, (false, detail.to_owned()), "{target:?}");
     }
 }
 
+/// The queue of connections that nobody accepts is full, so that a further one is not even begun.
+#[tokio::test]
+async fn a_target_that_does_not_accept_is_told_from_one_that_does_not_answer() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let body = json!({"address": "127.0.0.1", "port": port, "checks": [{"kind": "http", "timeout": "300ms"}]});
+    assert_eq!(find(&body).await.to_string(), "no answer within 300ms");
+    let mut queued = Vec::new();
+    while let Ok(Ok(stream)) =
+        timeout(Duration::from_millis(300), TcpStream::connect((Ipv4Addr::LOCALHOST, port))).await
+    {
+        queued.push(stream);
+    }
+    assert_eq!(find(&body).await.to_string(), "no connection within 300ms");
+}
+
+#[tokio::test]
+async fn a_target_that_does_not_read_is_told_so() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    socket2::SockRef::from(&listener).set_recv_buffer_size(1).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let headers: serde_json::Map<_, _> = (0..32).map(|n| (format!("x-{n}"), json!("y".repeat(4000)))).collect();
+    let check = json!({"kind": "http", "timeout": "300ms", "headers": headers});
+    let body = json!({"address": "127.0.0.1", "port": port, "checks": [check]});
+    let (finding, _open) = tokio::join!(find(&body), listener.accept());
+    let found = finding.to_string();
+    assert!(["the request was not taken within 300ms", "no answer within 300ms"].contains(&found.as_str()), "{found}");
+}
+
 #[tokio::test]
 async fn the_body_is_not_read() {
-    let endless = Target::Endless("HTTP/1.1 200 OK\r\n\r\n", "body");
-    assert_eq!(ask(endless, json!({"kind": "http"})).await, (true, "200 OK".to_owned()));
+    for endless in [
+        Target::Endless(b"HTTP/1.1 200 OK\r\n\r\n", b"body"),
+        Target::Endless(b"HTTP/1.1 200 OK\r\ncontent-length: 9223372036854775807\r\n\r\n", b"body"),
+        Target::Endless(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n", b"body"),
+        Target::Says(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nno chunk"),
+    ] {
+        assert_eq!(ask(endless, json!({"kind": "http"})).await, (true, "200 OK".to_owned()), "{endless:?}");
+    }
 }
 
 #[tokio::test]
@@ -149,7 +208,7 @@ async fn a_tcp_check_connects() {
 
 #[tokio::test]
 async fn every_address_has_to_pass() {
-    let port = listen(Target::Says("HTTP/1.1 200 OK\r\n\r\n")).await;
+    let port = listen(Target::Says(b"HTTP/1.1 200 OK\r\n\r\n")).await;
     let both = json!({"addresses": ["127.0.0.1", "127.0.0.2"], "port": port, "checks": [{"kind": "http"}]});
     assert_eq!(find(&both).await.to_string(), "127.0.0.2: connection refused");
     let own_port = json!({"address": "127.0.0.1", "port": 1, "checks": [{"kind": "http", "port": port}]});
@@ -159,7 +218,7 @@ async fn every_address_has_to_pass() {
 /// `localhost` has an IPv6 address on most systems, on which nobody listens here.
 #[tokio::test]
 async fn any_address_of_a_name_is_enough() {
-    let port = listen(Target::Says("HTTP/1.1 200 OK\r\n\r\n")).await;
+    let port = listen(Target::Says(b"HTTP/1.1 200 OK\r\n\r\n")).await;
     let finding = find(&json!({"address": "localhost", "port": port, "checks": [{"kind": "http"}]})).await;
     assert_eq!(finding.to_string(), "127.0.0.1: 200 OK");
 }
@@ -187,27 +246,4 @@ async fn dropping_a_probe_closes_its_connection() {
     stream.read_u8().await.unwrap();
     probe.abort();
     timeout(GUARD, stream.read_to_end(&mut Vec::new())).await.expect("the connection ends").ok();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_timer_that_is_late_blames_nobody() {
-    for (late, hindered) in [(Duration::from_millis(999), false), (Duration::from_secs(60), true)] {
-        let limit = Limit { deadline: Instant::now() + Duration::from_secs(5), patience: Span::from_secs(5) };
-        let work = async {
-            tokio::time::advance(Duration::from_secs(5) + late).await;
-            std::future::pending::<Result<(), Outcome>>().await
-        };
-        let outcome = limit.hold(work).await.unwrap_err();
-        assert_eq!(matches!(outcome, Outcome::Hindered(Hindrance::StoodStill)), hindered, "{late:?}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_addresses_of_a_name_share_the_time() {
-    for (shares, patience) in [(1, "6s"), (2, "3s"), (8, "750ms")] {
-        let limit = Limit { deadline: Instant::now() + Duration::from_secs(6), patience: Span::from_secs(6) };
-        let outcome = limit.part_of(shares).hold(std::future::pending::<Result<(), Outcome>>()).await.unwrap_err();
-        let finding = Finding::new(None, outcome, Duration::ZERO);
-        assert_eq!(finding.to_string(), format!("no answer within {patience}"));
-    }
 }

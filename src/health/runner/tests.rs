@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::engine::Checks;
 use crate::health::probe::{Fault, Hindrance, Pass};
 use crate::health::tests::{engine, key, register, registration};
 use crate::model::{Status, Verdict};
@@ -28,7 +29,7 @@ async fn verdict(engine: &Engine) -> Verdict {
 async fn whoever_falls_behind_starts_over() {
     let engine = engine(Vec::new()).await;
     let mut changes = engine.subscribe();
-    let mut runner = Runner::new(engine.clone(), Settings::default());
+    let mut runner = Runner::new(engine.clone(), Settings::default(), Checks::new().1);
     register(&engine, "gone", checked(1)).await;
     runner.catch_up(&mut changes);
     engine.write(Command::Deregister { key: key("gone") }).await.unwrap();
@@ -48,7 +49,7 @@ async fn whoever_falls_behind_starts_over() {
 async fn results_count_for_what_they_are_about() {
     let engine = engine(Vec::new()).await;
     let mut changes = engine.subscribe();
-    let mut runner = Runner::new(engine.clone(), Settings::default());
+    let mut runner = Runner::new(engine.clone(), Settings::default(), Checks::new().1);
     register(&engine, "a", checked(1)).await;
     runner.catch_up(&mut changes);
     let run = runner.schedule.start(engine.clock().tick()).unwrap();
@@ -67,7 +68,7 @@ async fn results_count_for_what_they_are_about() {
 async fn what_srvd_lacks_is_no_result() {
     let engine = engine(Vec::new()).await;
     let mut changes = engine.subscribe();
-    let mut runner = Runner::new(engine.clone(), Settings::default());
+    let mut runner = Runner::new(engine.clone(), Settings::default(), Checks::new().1);
     register(&engine, "a", checked(1)).await;
     runner.catch_up(&mut changes);
     for (outcome, expected) in [
@@ -91,7 +92,7 @@ async fn what_srvd_lacks_is_no_result() {
 async fn a_verdict_that_does_not_stand_is_told_again() {
     let engine = engine(Vec::new()).await;
     let mut changes = engine.subscribe();
-    let mut runner = Runner::new(engine.clone(), Settings::default());
+    let mut runner = Runner::new(engine.clone(), Settings::default(), Checks::new().1);
     register(&engine, "a", checked(1)).await;
     runner.catch_up(&mut changes);
     for told in [None, Some(Verdict::Failing)] {
@@ -114,15 +115,57 @@ async fn a_verdict_that_does_not_stand_is_told_again() {
 async fn a_probe_that_panics_frees_its_check() {
     let engine = engine(Vec::new()).await;
     let mut changes = engine.subscribe();
-    let mut runner = Runner::new(engine.clone(), Settings::default());
+    let mut runner = Runner::new(engine.clone(), Settings::default(), Checks::new().1);
     register(&engine, "a", checked(1)).await;
     runner.catch_up(&mut changes);
     let run = runner.schedule.start(engine.clock().tick()).unwrap();
     let probe = runner.probes.spawn(async { panic!("on purpose") });
     runner.running.insert(run.id, (run, probe));
-    assert_eq!(runner.next_start(), None);
+    assert_eq!(runner.next_turn(), None);
     let ended = runner.probes.join_next().await.unwrap();
     runner.ended(ended).await;
-    assert!(runner.running.is_empty() && runner.next_start().is_some());
+    assert!(runner.running.is_empty() && runner.next_turn().is_some());
     assert_eq!(engine.index().instance(&key("a")).unwrap().status(), Status::Starting);
+}
+
+#[tokio::test]
+async fn a_run_under_way_is_not_the_one_that_was_asked_for() {
+    let engine = engine(Vec::new()).await;
+    let mut runner = Runner::new(engine.clone(), Settings::default(), Checks::new().1);
+    register(&engine, "a", checked(1)).await;
+    let ask = |runner: &mut Runner| {
+        let (reply, results) = tokio::sync::oneshot::channel();
+        runner.asked(CheckRequest { key: key("a"), reply });
+        results
+    };
+    // The event of the registration has not been taken in.
+    let mut first = ask(&mut runner);
+    let run = runner.schedule.start(engine.clock().tick()).unwrap();
+    let mut second = ask(&mut runner);
+    runner.found(&run, &finding(Fault::Closed)).await;
+    assert_eq!(first.try_recv().unwrap().unwrap()[0].result.detail, "connection closed without an answer");
+    assert!(second.try_recv().is_err(), "it began before it was asked for");
+    let run = runner.schedule.start(engine.clock().tick()).unwrap();
+    runner.found(&run, &finding(Outcome::from(Hindrance::NoSocket))).await;
+    let hindered = &second.try_recv().unwrap().unwrap()[0];
+    assert_eq!((hindered.result.detail.as_str(), hindered.verdict), ("srvd has no socket left", Verdict::Failing));
+}
+
+#[tokio::test]
+async fn no_more_wait_than_there_is_room_for() {
+    let engine = engine(Vec::new()).await;
+    let mut runner = Runner::new(engine.clone(), Settings::default(), Checks::new().1);
+    register(&engine, "a", checked(1)).await;
+    let mut waiting = Vec::new();
+    while runner.asks.has_room() {
+        let (reply, results) = tokio::sync::oneshot::channel();
+        runner.asked(CheckRequest { key: key("a"), reply });
+        waiting.push(results);
+    }
+    assert_eq!(waiting.len(), 256);
+    waiting.pop();
+    assert!(runner.asks.has_room(), "one that is gone makes room");
+    let run = runner.schedule.start(engine.clock().tick()).unwrap();
+    runner.found(&run, &finding(Outcome::Passed(Pass::Connected))).await;
+    assert!(waiting.iter_mut().all(|results| results.try_recv().is_ok()), "one run serves all");
 }

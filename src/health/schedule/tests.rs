@@ -161,7 +161,7 @@ fn a_known_verdict_needs_the_whole_streak() {
         for passed in results {
             let due = schedule.next_due().unwrap();
             let run = schedule.start(due).unwrap();
-            turned.push(schedule.finish(run.id, Some(passed), due).unwrap().turned);
+            turned.push(schedule.finish(run.id, Some(passed), due, &mut || 0.5).unwrap().turned);
         }
         assert_eq!(turned.iter().position(|turned| *turned), turned_at, "{known:?}");
     }
@@ -176,10 +176,10 @@ fn the_next_run_is_an_interval_after_the_start_and_never_before_the_end() {
         let run = schedule.start(Tick(started)).unwrap();
         assert_eq!(schedule.next_due(), None);
         assert!(schedule.start(Tick(60_000)).is_none(), "it runs");
-        let observed = schedule.finish(run.id, None, Tick(finished)).unwrap();
-        assert_eq!(observed, Observed { verdict: Verdict::Unknown, turned: false });
+        let observed = schedule.finish(run.id, None, Tick(finished), &mut || 0.5).unwrap();
+        assert_eq!(observed, Observed { verdict: Verdict::Unknown, turned: false, next: Tick(next), damped: None });
         assert_eq!(schedule.next_due(), Some(Tick(next)));
-        assert!(schedule.finish(run.id, Some(true), Tick(finished)).is_none(), "a run ends once");
+        assert!(schedule.finish(run.id, Some(true), Tick(finished), &mut || 0.5).is_none(), "a run ends once");
     }
 }
 
@@ -206,7 +206,7 @@ fn a_replace_keeps_what_stays_the_same() {
         check_invariants(&schedule);
         assert_eq!((gone.len(), schedule.len()), (2 - kept, new.checks.len()), "{change}");
         for run in runs {
-            let observed = schedule.finish(run.id, Some(true), Tick(2));
+            let observed = schedule.finish(run.id, Some(true), Tick(2), &mut || 0.5);
             assert_eq!(observed.is_none(), gone.contains(&run.id), "{change}");
         }
         let specs: Vec<_> = drain(&mut schedule).iter().map(|(_, id)| schedule.checks[id].place).collect();
@@ -221,7 +221,7 @@ fn another_life_keeps_nothing() {
     schedule.put(&instance(1, &one, 1), Tick(0), &mut || 0.0);
     let run = schedule.start(Tick(0)).unwrap();
     assert_eq!(schedule.put(&instance(1, &one, 2), Tick(1), &mut || 0.0), [run.id]);
-    assert!(schedule.finish(run.id, Some(true), Tick(2)).is_none());
+    assert!(schedule.finish(run.id, Some(true), Tick(2), &mut || 0.5).is_none());
 }
 
 #[test]
@@ -253,6 +253,66 @@ fn those_that_are_not_alive_are_taken_out() {
     instances.iter().for_each(|instance| drop(schedule.put(instance, Tick(0), &mut || 0.0)));
     let run = schedule.start(Tick(0)).unwrap();
     let gone = schedule.retain(|key, life| Arc::ptr_eq(life, &instances[1].pulse) && *key == instances[1].key);
-    assert_eq!((gone, schedule.len()), (vec![run.id], 1));
+    assert_eq!((gone.len(), gone.contains(&run.id), schedule.len()), (2, true, 1));
     check_invariants(&schedule);
+}
+
+#[test]
+fn runs_are_moved_by_a_few_per_cent_and_part() {
+    let one = with_checks(&json!([{"kind": "tcp"}]));
+    for (random, next) in [(0.0, 9_700), (0.5, 10_000), (0.999_999, 10_299)] {
+        let mut schedule = Schedule::default();
+        schedule.put(&instance(1, &one, 1), Tick(0), &mut || 0.0);
+        let run = schedule.start(Tick(0)).unwrap();
+        assert_eq!(schedule.finish(run.id, None, Tick(1), &mut || random).unwrap().next, Tick(next));
+    }
+    let (mut schedule, mut random) = (Schedule::default(), seeded());
+    for id in 0..1000 {
+        schedule.put(&instance(id, &one, 1), Tick(0), &mut || 0.0);
+    }
+    // A thousand that ran together as after a stall, a hundred intervals later.
+    let mut runs: Vec<_> = std::iter::from_fn(|| schedule.start(Tick(0))).collect();
+    for _ in 0..100 {
+        for run in runs.drain(..) {
+            schedule.finish(run.id, Some(true), Tick(0), &mut random);
+        }
+        while let Some(due) = schedule.next_due() {
+            runs.push(schedule.start(due).unwrap());
+            if runs.len() < 1000 {
+                continue;
+            }
+            break;
+        }
+    }
+    let mut tenths = [0; 10];
+    for check in schedule.checks.values() {
+        let State::Running { since, .. } = check.state else { panic!("all run") };
+        tenths[(since.0 % INTERVAL_MS) as usize / 1000] += 1;
+    }
+    assert!(tenths.iter().all(|&count| count < 400), "{tenths:?}");
+}
+
+#[test]
+fn a_check_that_is_asked_for_runs_now_and_if_it_runs_once_more() {
+    let both = with_checks(&json!([{"kind": "tcp"}, {"kind": "http"}]));
+    let mut schedule = Schedule::default();
+    let asked = instance(1, &both, 1);
+    schedule.put(&asked, Tick(0), &mut || 0.0);
+    let runs = [0, 0].map(|at| schedule.start(Tick(at)).unwrap());
+    schedule.finish(runs[0].id, Some(true), Tick(1), &mut || 0.5);
+    assert_eq!(schedule.next_due(), Some(Tick(10_000)));
+    let hastened = schedule.hasten(&asked.key, Tick(5));
+    assert_eq!(hastened, [(runs[0].id, false), (runs[1].id, true)]);
+    check_invariants(&schedule);
+    assert_eq!(schedule.start(Tick(5)).unwrap().id, runs[0].id);
+    let observed = schedule.finish(runs[1].id, Some(true), Tick(7), &mut || 0.5).unwrap();
+    assert_eq!(observed.next, Tick(7));
+    schedule.start(Tick(7)).unwrap();
+    let observed = schedule.finish(runs[1].id, Some(true), Tick(8), &mut || 0.5).unwrap();
+    assert_eq!(observed.next, Tick(10_007), "once");
+    let overdue = instance(2, &both, 1);
+    schedule.put(&overdue, Tick(8), &mut || 0.0);
+    schedule.hasten(&overdue.key, Tick(50));
+    assert_eq!(schedule.next_due(), Some(Tick(8)), "what is due does not lose its place");
+    assert!(schedule.hasten(&instance(9, &both, 1).key, Tick(0)).is_empty());
 }

@@ -53,6 +53,7 @@ async fn api() -> Api {
     let factors = LoadFactors { cpu: 1.0, memory: 0.0, latency: 0.0, latency_ms: 1000 };
     let api = Api {
         engine,
+        checks: crate::engine::Checks::new().0,
         defaults: Setting::new(defaults()),
         about: Arc::new(about),
         readiness: Readiness::default(),
