@@ -13,9 +13,10 @@ fn name(text: &str) -> Name {
 }
 
 fn zone(apex: &str, text: &str, kind: Kind) -> Zone {
-    let mut source = |_: &Path| Ok(text.to_string());
+    let mut source = |_: &Path| Ok(text.as_bytes().to_vec());
     master::parse(&mut source, Path::new("test.zone"), &name(apex), kind)
         .unwrap_or_else(|errors| panic!("{}", errors[0]))
+        .zone
 }
 
 fn shown_data(rtype: RecordType, rdata: &Rdata) -> String {
