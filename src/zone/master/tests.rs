@@ -3,6 +3,8 @@
 use super::*;
 use proptest::prelude::*;
 
+mod round_trip;
+
 fn read(files: &[(&str, &str)], kind: Kind) -> Result<Zone, Vec<String>> {
     read_with_warnings(files, kind).map(|(zone, _)| zone)
 }
