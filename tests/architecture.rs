@@ -18,7 +18,6 @@ const ADAPTERS: usize = 4;
 
 /// Crates that stay in the modules they serve.
 const CONFINED: &[(&str, &[&str])] = &[
-    ("hickory_proto", &["zone"]),
     ("axum", &["http"]),
     ("redb", &["store"]),
     ("clap", &["cli"]),

@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::process::Command;
 
 use common::server::shown;
 use common::{Server, Setup};
@@ -112,6 +113,21 @@ fn static_zones_are_served_beside_the_live_one() {
 fn a_broken_zone_file_stops_the_start_with_its_line() {
     let broken = format!("{OTHER_ZONE}ftp IN A 192.0.2.999\n");
     Setup::new().zone("example.test.zone", &broken).start_refused().names(&["example.test.zone:6"]);
+}
+
+#[test]
+fn what_looks_wrong_in_a_zone_is_told_and_served() {
+    let doubtful = format!("{OTHER_ZONE}mail IN MX 10 nowhere\n");
+    let warning = "example.test.zone:6: nowhere.example.test., which the MX record at mail.example.test. points at";
+    let setup = Setup::new().zone("example.test.zone", &doubtful);
+    let server = setup.start();
+    server.dig("mail.example.test MX").answers("MX", &["10 nowhere.example.test."]);
+    assert!(server.process.log().contains(warning));
+    let mut check = Command::new(env!("CARGO_BIN_EXE_srvd"));
+    let output = check.args(["check", "--set"]).arg(format!("dns.zones_dir={}", shown(&setup.zones()))).output();
+    let output = output.expect("srvd runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.contains("srvd: warning: ") && told.contains(warning), "{told}");
 }
 
 #[test]

@@ -101,17 +101,29 @@ fn follow(context: &Context<'_>, qname: &Name, qtype: RecordType, stand_in: &mut
             *stand_in = place.stands_in_for(name).cloned();
         }
         match step(context, place, name, qtype) {
-            Step::Alias(records, next) => {
-                aliases.extend(records);
-                let ends = !next.is_at_or_below(context.zone.apex()) || seen.contains(&next);
-                if ends || seen.len() >= MAX_ALIASES {
-                    return Outcome::Answer { answer: aliases, additional: Vec::new() };
-                }
+            Step::Alias(records, next) if is_followed(context, qtype, &seen, &next) => {
+                add(&mut aliases, records);
                 seen.push(next);
             }
             end => return outcome(context, aliases, end),
         }
     }
+}
+
+/// Whether the look-up goes on at the end of an alias. It does not when the CNAME record is what was asked for, as it
+/// can be below a DNAME.
+fn is_followed(context: &Context<'_>, qtype: RecordType, seen: &[Name], next: &Name) -> bool {
+    qtype != RecordType::CNAME
+        && next.is_at_or_below(context.zone.apex())
+        && !seen.contains(next)
+        && seen.len() < MAX_ALIASES
+}
+
+/// Adds records to a chain of aliases. A chain can pass one DNAME several times, or end on it, and it is still one RRset.
+fn add(aliases: &mut Vec<RrSet>, records: Vec<RrSet>) {
+    let is_there = |new: &RrSet| aliases.iter().any(|old| old.rtype == new.rtype && old.owner == new.owner);
+    let new: Vec<RrSet> = records.into_iter().filter(|new| !is_there(new)).collect();
+    aliases.extend(new);
 }
 
 /// The name that a chain of aliases leads to.
@@ -120,13 +132,17 @@ pub fn alias_end(aliases: &[RrSet]) -> Option<Name> {
     Name::from_wire(last.rdata.first()?).ok()
 }
 
-fn outcome(context: &Context<'_>, aliases: Vec<RrSet>, end: Step) -> Outcome {
+fn outcome(context: &Context<'_>, mut aliases: Vec<RrSet>, end: Step) -> Outcome {
     match end {
+        Step::Alias(records, _) => {
+            add(&mut aliases, records);
+            Outcome::Answer { answer: aliases, additional: Vec::new() }
+        }
         Step::Found(rrset) => {
-            let additional = addresses(context, rrset.targets());
-            let mut answer = aliases;
-            answer.push(rrset);
-            Outcome::Answer { answer, additional }
+            // Glue is for finding name servers and for nothing else (RFC 9499 §7).
+            let additional = addresses(context, rrset.targets(), rrset.rtype == RecordType::NS);
+            add(&mut aliases, vec![rrset]);
+            Outcome::Answer { answer: aliases, additional }
         }
         Step::NoData => Outcome::NoData { aliases, soa: negative_soa(context.soa) },
         Step::NxDomain => Outcome::NxDomain { aliases, soa: negative_soa(context.soa) },
@@ -135,12 +151,9 @@ fn outcome(context: &Context<'_>, aliases: Vec<RrSet>, end: Step) -> Outcome {
             Outcome::Referral { aliases, ns, glue }
         }
         Step::TooLong(dname) => {
-            let mut aliases = aliases;
-            aliases.push(dname);
+            add(&mut aliases, vec![dname]);
             Outcome::YxDomain { aliases }
         }
-        // The loop follows aliases; none is an end.
-        Step::Alias(..) => Outcome::ServFail,
     }
 }
 
@@ -243,8 +256,8 @@ fn negative_soa(soa: &RrSet) -> RrSet {
     RrSet { ttl: soa.ttl.min(minimum.unwrap_or(soa.ttl)), ..soa.clone() }
 }
 
-/// The addresses that the zone has for host names, each host once. What is below a cut is glue, and served as such.
-fn addresses(context: &Context<'_>, hosts: impl Iterator<Item = Name>) -> Vec<RrSet> {
+/// The addresses that the zone has for host names, each host once; those below a cut only `with_glue`.
+fn addresses(context: &Context<'_>, hosts: impl Iterator<Item = Name>, with_glue: bool) -> Vec<RrSet> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for host in hosts {
@@ -253,8 +266,8 @@ fn addresses(context: &Context<'_>, hosts: impl Iterator<Item = Name>) -> Vec<Rr
         }
         let node = match locate(context, &host, RecordType::A) {
             Place::Node(node) => Some(node),
-            Place::Cut(_) => context.zone.node(&host),
-            Place::Elsewhere | Place::Dname(_) | Place::Nothing => None,
+            Place::Cut(_) if with_glue => context.zone.node(&host),
+            Place::Cut(_) | Place::Elsewhere | Place::Dname(_) | Place::Nothing => None,
         };
         let sets = [RecordType::A, RecordType::AAAA].into_iter().filter_map(|rtype| node?.rrset(rtype));
         found.extend(sets.map(|rrset| owned_by(rrset, &host)));
@@ -266,7 +279,7 @@ fn addresses(context: &Context<'_>, hosts: impl Iterator<Item = Name>) -> Vec<Rr
 /// without (RFC 9471 §2.1), then of others that the zone knows.
 fn glue(context: &Context<'_>, ns: &RrSet) -> Vec<RrSet> {
     let (inside, outside): (Vec<Name>, Vec<Name>) = ns.targets().partition(|host| host.is_at_or_below(&ns.owner));
-    addresses(context, inside.into_iter().chain(outside))
+    addresses(context, inside.into_iter().chain(outside), true)
 }
 
 /// Lends the question's case to every owner name that equals it, so that a pointer to the question can stand for them.

@@ -49,6 +49,7 @@ pub fn check(args: ConfigArgs) -> ExitCode {
     finish(Config::load(&sources(args)).map_err(anyhow::Error::from).and_then(|loaded| {
         loaded.warnings.iter().for_each(|warning| eprintln!("srvd: warning: {warning}"));
         let zones = static_zones(&loaded.config)?;
+        zones.warnings().iter().for_each(|warning| eprintln!("srvd: warning: {warning}"));
         println!("srvd: the configuration is right; {} zone files read", zones.iter().len());
         Ok(())
     }))
@@ -106,6 +107,7 @@ async fn start(sources: Sources) -> anyhow::Result<()> {
             anyhow::bail!(faults.into_iter().flatten().collect::<Vec<_>>().join("\n"));
         }
     };
+    zones.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let store = loaded.config.store.clone();
     let start = Start { sources, loaded, zones, listeners, signals, level };
     match store.kind {

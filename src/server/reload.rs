@@ -110,6 +110,7 @@ impl Reloader {
             tracing::error!(%error, "the registry keeps its rules");
         }
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        zones.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         tell_zones(&faults, &changes);
         let revision = self.parts.engine.revision().0;
         tell(&update, &changes, revision);

@@ -2,22 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::wire::{Name, NameError};
-use crate::zone::master::{self, Kind, Source};
-use crate::zone::{Zone, ZoneError, Zones};
+use crate::zone::master::{self, Kind, Parsed, Source};
+use crate::zone::{Zone, ZoneError, ZoneWarning, Zones};
 
 /// Every zone of a directory, the additions to the live one among them, in canonical order.
 #[derive(Debug, Default, Clone)]
-pub struct StaticZones(BTreeMap<Name, Arc<Zone>>);
+pub struct StaticZones {
+    zones: BTreeMap<Name, Arc<Zone>>,
+    warnings: Vec<ZoneWarning>,
+}
 
 impl StaticZones {
     /// The records that join the live zone.
     pub fn additions(&self, live: &Name) -> Option<&Zone> {
-        self.0.get(live).map(Arc::as_ref)
+        self.zones.get(live).map(Arc::as_ref)
     }
 
     /// The zones that are served by themselves.
@@ -26,11 +29,16 @@ impl StaticZones {
     }
 
     pub fn find(&self, apex: &Name) -> Option<&Arc<Zone>> {
-        self.0.get(apex)
+        self.zones.get(apex)
     }
 
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Zone>> {
-        self.0.values()
+        self.zones.values()
+    }
+
+    /// What looks wrong in the files that were last read.
+    pub fn warnings(&self) -> &[ZoneWarning] {
+        &self.warnings
     }
 }
 
@@ -63,7 +71,7 @@ pub fn reload(directory: &Path, live: &Name, old: &StaticZones) -> (StaticZones,
     match read_directory(directory, live) {
         Ok(Reading { mut zones, refused, faults }) => {
             let kept = refused.into_iter().filter_map(|apex| old.find(&apex).map(|zone| (apex, Arc::clone(zone))));
-            zones.0.extend(kept);
+            zones.zones.extend(kept);
             (zones, faults)
         }
         Err(error) => (old.clone(), vec![error]),
@@ -106,16 +114,19 @@ fn read_directory(directory: &Path, live: &Name) -> Result<Reading, ZonesError> 
 }
 
 impl Reading {
-    fn take(&mut self, parsed: Result<Zone, Vec<ZoneError>>, first: bool, apex: Name, path: PathBuf) {
+    fn take(&mut self, parsed: Result<Parsed, Vec<ZoneError>>, first: bool, apex: Name, path: PathBuf) {
         match parsed {
-            Ok(zone) if first => drop(self.zones.0.insert(apex, Arc::new(zone))),
+            Ok(Parsed { zone, warnings }) if first => {
+                self.zones.zones.insert(apex, Arc::new(zone));
+                self.zones.warnings.extend(warnings);
+            }
             Ok(_) => {
-                self.zones.0.remove(&apex);
+                self.zones.zones.remove(&apex);
                 self.refused.push(apex);
                 self.faults.push(ZonesError::Twice { path });
             }
             Err(faults) => {
-                self.zones.0.remove(&apex);
+                self.zones.zones.remove(&apex);
                 self.refused.push(apex);
                 self.faults.extend(faults.into_iter().map(ZonesError::from));
             }
@@ -138,13 +149,19 @@ struct Contained {
 }
 
 impl Source for Contained {
-    fn read(&mut self, path: &Path) -> io::Result<String> {
+    fn read(&mut self, path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
         let real = fs::canonicalize(path)?;
         if !real.starts_with(&self.root) {
             let reason = format!("it lies outside {}", self.root.display());
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
         }
-        fs::read_to_string(real)
+        // A pipe would keep the server waiting for its other end.
+        if !fs::metadata(&real)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        let mut text = Vec::new();
+        fs::File::open(real)?.take(at_most.saturating_add(1)).read_to_end(&mut text)?;
+        Ok(text)
     }
 }
 

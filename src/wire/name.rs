@@ -47,21 +47,19 @@ impl Name {
         Self::parse_below(text, Some(&Self::root()))
     }
 
-    /// Reads a name in presentation format; one that does not end in a dot is completed by `origin`, and `@` is the
-    /// origin itself.
-    pub fn parse_below(text: &str, origin: Option<&Name>) -> Result<Self, NameError> {
-        if text.is_empty() {
-            return Err(NameError::Empty);
-        }
-        if text == "@" {
-            return origin.cloned().ok_or(NameError::Relative);
-        }
-        if text == "." {
-            return Ok(Self::root());
+    /// Reads a name in presentation format, whose octets need not be UTF-8; one that does not end in a dot is completed
+    /// by `origin`, and `@` is the origin itself.
+    pub fn parse_below(text: impl AsRef<[u8]>, origin: Option<&Name>) -> Result<Self, NameError> {
+        let text = text.as_ref();
+        match text {
+            b"" => return Err(NameError::Empty),
+            b"@" => return origin.cloned().ok_or(NameError::Relative),
+            b"." => return Ok(Self::root()),
+            _ => {}
         }
         let mut wire = vec![0];
         let mut label_at = 0;
-        let mut octets = text.bytes();
+        let mut octets = text.iter().copied();
         let mut absolute = false;
         while let Some(octet) = octets.next() {
             let octet = match octet {
@@ -189,7 +187,7 @@ fn close_label(wire: &mut [u8], label_at: usize) -> Result<(), NameError> {
     }
 }
 
-fn unescape(octets: &mut std::str::Bytes<'_>) -> Result<u8, NameError> {
+fn unescape(octets: &mut impl Iterator<Item = u8>) -> Result<u8, NameError> {
     let first = octets.next().ok_or(NameError::BadEscape)?;
     if !first.is_ascii_digit() {
         return Ok(first);

@@ -1,12 +1,13 @@
 //! From the records of a file to a zone, or to what is wrong with them as a set.
 //!
-//! Records are gathered into RRsets: exact duplicates go (RFC 2181 §5), differing TTLs become the lowest (§5.2). Then
-//! each rule that spans records is one small function over the gathered nodes. What is missing (SOA, NS) is reported
+//! Records are gathered into RRsets: exact duplicates go (RFC 2181 §5), differing TTLs become the lowest, of which the
+//! author is warned (§5.2; BIND and NSD take the first, which depends on the order of lines). Then each rule that spans records is one small function over the gathered nodes. What is missing (SOA, NS) is reported
 //! only when the records themselves were sound, since a record that could not be read is the likely cause.
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
-use super::error::Reason;
+use super::caution::{self, Pointer};
+use super::error::{Caution, Reason};
 use super::{Zone, key};
 use crate::wire::record::Soa;
 use crate::wire::{Name, Rdata, RecordType, RrSet};
@@ -37,23 +38,35 @@ pub(super) struct Record {
 pub(super) type Flaw = (Option<Place>, Reason);
 
 /// One RRset on the way.
-struct Draft {
-    owner: Name,
-    rtype: RecordType,
-    ttl: u32,
-    records: Vec<(Place, Rdata)>,
+pub(super) struct Draft {
+    pub owner: Name,
+    pub rtype: RecordType,
+    /// The lowest of its records.
+    pub ttl: u32,
+    /// The first record with another TTL than the one before it.
+    pub other_ttl: Option<Place>,
+    pub records: Vec<(Place, Rdata)>,
 }
 
 impl Draft {
-    fn first(&self) -> Place {
+    pub(super) fn first(&self) -> Place {
         self.records[0].0
     }
 }
 
-type Nodes = HashMap<Box<[u8]>, Vec<Draft>>;
+/// RRsets by their owner names in lower-case wire form.
+pub(super) type Nodes = HashMap<Box<[u8]>, Vec<Draft>>;
+
+/// Something that looks wrong.
+pub(super) type Doubt = (Place, Caution);
 
 /// Builds the zone. `complete`: it must have its own SOA and NS. `sound`: no record was refused while reading.
-pub(super) fn assemble(apex: &Name, records: Vec<Record>, complete: bool, sound: bool) -> Result<Zone, Vec<Flaw>> {
+pub(super) fn assemble(
+    apex: &Name,
+    records: Vec<Record>,
+    complete: bool,
+    sound: bool,
+) -> Result<(Zone, Vec<Doubt>), Vec<Flaw>> {
     let mut flaws = Vec::new();
     let mut nodes = gather(apex, records, &mut flaws);
     for draft in nodes.values_mut().flatten() {
@@ -73,11 +86,15 @@ pub(super) fn assemble(apex: &Name, records: Vec<Record>, complete: bool, sound:
     if !flaws.is_empty() {
         return Err(flaws);
     }
+    let mut doubts = caution::of_sets(apex, &nodes);
+    let pointers: Vec<Pointer> = nodes.values().flatten().flat_map(Pointer::of).collect();
     let finished = |draft: Draft| {
         let rdata = draft.records.into_iter().map(|(_, rdata)| rdata).collect();
         RrSet { owner: draft.owner, rtype: draft.rtype, ttl: draft.ttl, rdata }
     };
-    Ok(Zone::new(apex.clone(), nodes.into_values().flatten().map(finished)))
+    let zone = Zone::new(apex.clone(), nodes.into_values().flatten().map(finished));
+    doubts.extend(caution::of_pointers(&zone, pointers, complete));
+    Ok((zone, doubts))
 }
 
 fn gather(apex: &Name, records: Vec<Record>, flaws: &mut Vec<Flaw>) -> Nodes {
@@ -98,10 +115,13 @@ fn gather(apex: &Name, records: Vec<Record>, flaws: &mut Vec<Flaw>) -> Nodes {
         let drafts = nodes.entry(key(&owner)).or_default();
         match drafts.iter_mut().find(|draft| draft.rtype == rtype) {
             Some(draft) => {
+                if draft.ttl != ttl {
+                    draft.other_ttl.get_or_insert(place);
+                }
                 draft.ttl = draft.ttl.min(ttl);
                 draft.records.push((place, rdata));
             }
-            None => drafts.push(Draft { owner, rtype, ttl, records: vec![(place, rdata)] }),
+            None => drafts.push(Draft { owner, rtype, ttl, other_ttl: None, records: vec![(place, rdata)] }),
         }
     }
     nodes

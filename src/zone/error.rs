@@ -1,23 +1,31 @@
 //! What can be wrong with a zone file, and where.
 //!
-//! A [`ZoneError`] is one mistake that the author of the file can mend; a file is refused with the list of them.
+//! A [`ZoneError`] is one mistake that the author of the file can mend; a file is refused with the list of them. A
+//! [`ZoneWarning`] is about what can be served and is hardly meant.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::forms::mnemonic;
 use super::rdata::RdataError;
 use super::scan::ScanError;
 use super::ttl::TtlError;
 use crate::wire::{Name, NameError, RecordType};
 
 /// A mistake in a zone file.
-#[derive(Debug)]
-pub struct ZoneError {
+pub type ZoneError = Located<Reason>;
+
+/// Something in a zone file that is served as it is and looks wrong.
+pub type ZoneWarning = Located<Caution>;
+
+/// What there is to say about a place in a file.
+#[derive(Debug, Clone)]
+pub struct Located<R> {
     pub path: PathBuf,
-    /// From 1; 0 when the mistake is the whole file's.
+    /// From 1; 0 when it is about the whole file.
     pub line: u32,
-    pub reason: Reason,
+    pub reason: R,
 }
 
 /// What is wrong.
@@ -29,6 +37,10 @@ pub enum Reason {
     Include { path: PathBuf, source: io::Error },
     #[error("files include each other more than {0} deep")]
     IncludeDepth(u32),
+    #[error("the zone has more than {0} octets in all its files")]
+    TooLarge(u64),
+    #[error("$GENERATE is known to BIND only: write out the records that it stands for")]
+    Generate,
     #[error(transparent)]
     Scan(#[from] ScanError),
     #[error("unknown directive ${0}: $ORIGIN, $TTL and $INCLUDE are known")]
@@ -43,7 +55,7 @@ pub enum Reason {
     NoType,
     #[error("unknown record type {0}")]
     UnknownType(String),
-    #[error("{0} is not a type that a zone can hold")]
+    #[error("{} is not a type that a zone can hold", mnemonic(*.0))]
     MetaType(RecordType),
     #[error("class {0}: only IN is served")]
     Class(String),
@@ -51,7 +63,7 @@ pub enum Reason {
     Ttl { text: String, source: TtlError },
     #[error("no TTL: give the record one, or the file a $TTL")]
     NoTtl,
-    #[error("bad {rtype} data: {source}")]
+    #[error("bad {} data: {source}", mnemonic(*rtype))]
     Rdata { rtype: RecordType, source: RdataError },
     #[error("{owner} is outside of the zone {apex}")]
     OutOfZone { owner: Name, apex: Name },
@@ -73,7 +85,28 @@ pub enum Reason {
     BelowDname { owner: Name, dname: Name },
 }
 
-impl fmt::Display for ZoneError {
+/// What looks wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Caution {
+    #[error("the {rtype} records at {owner} have different TTLs: {ttl}, the lowest, is that of all (RFC 2181 §5.2)")]
+    TtlsDiffer { rtype: RecordType, owner: Name, ttl: u32 },
+    #[error("{target}, which the {rtype} record at {owner} points at, has no address here")]
+    NoAddress { rtype: RecordType, owner: Name, target: Name },
+    #[error("{target}, which the {rtype} record at {owner} points at, is an alias (RFC 2181 §10.3)")]
+    TargetIsAlias { rtype: RecordType, owner: Name, target: Name },
+    #[error("{owner} is below the zone cut at {cut} and is never answered: only glue belongs there")]
+    Occluded { owner: Name, cut: Name },
+    #[error("the NS records at {0} delegate no name: a wildcard makes no zone cut (RFC 4592 §4.2)")]
+    WildcardCut(Name),
+    #[error("the DS records at {0} belong to the zone above")]
+    DsAtApex(Name),
+    #[error("the DS records at {0} stand at no zone cut")]
+    DsWithoutNs(Name),
+    #[error("the ANAME record at {0} is given to those who ask for it and makes no addresses: the type is no standard")]
+    AnameIsData(Name),
+}
+
+impl<R: fmt::Display> fmt::Display for Located<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
             0 => write!(f, "{}: {}", self.path.display(), self.reason),
@@ -82,7 +115,7 @@ impl fmt::Display for ZoneError {
     }
 }
 
-impl std::error::Error for ZoneError {
+impl<R: std::error::Error + 'static> std::error::Error for Located<R> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.reason.source()
     }

@@ -1,69 +1,17 @@
-//! The fields of the common types' data, in text and on the wire.
+//! The fields of records' data, from text and on the wire.
 //!
-//! A type is a row of [`FORMS`]; one interpreter reads rows from text and one walks them over octets. Relative names are
-//! completed, `\DDD` is an octet in decimal, and tokens that are left over are a mistake.
+//! A type is a row of fields in [`super::forms`]; one interpreter reads rows from text and one walks them over octets.
+//! Relative names are completed, `\DDD` is an octet in decimal, and tokens that are left over are a mistake.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use super::encodings::{are_types, base32, base64, hex, time, types};
+use super::forms::{ALGORITHMS, CERTIFICATES, Field, record_type};
 use super::rdata::{Flaw, RdataError};
 use super::scan::Token;
 use super::ttl;
-use crate::wire::{Name, RecordType};
-
-/// One field of RDATA.
-#[derive(Clone, Copy)]
-pub(super) enum Field {
-    U8,
-    U16,
-    U32,
-    /// 32 bits, in text with units.
-    Period,
-    Ipv4,
-    Ipv6,
-    Name,
-    /// A character-string: a length octet and up to 255 octets.
-    Text,
-    /// All that is left, one or more character-strings.
-    Texts,
-    /// All that is left, one string without a length.
-    Rest,
-    /// All that is left, hexadecimal in text, at least one octet.
-    Hex,
-}
-
-use Field::{Hex, Ipv4, Ipv6, Name as Host, Period, Rest, Text, Texts, U8, U16, U32};
-
-/// Mnemonic, type and fields; a type that is not of RFC 1035 names the RFC with its format.
-pub(super) const FORMS: &[(&str, u16, &[Field])] = &[
-    ("A", 1, &[Ipv4]),
-    ("NS", 2, &[Host]),
-    ("CNAME", 5, &[Host]),
-    ("SOA", 6, &[Host, Host, U32, Period, Period, Period, Period]),
-    ("PTR", 12, &[Host]),
-    ("HINFO", 13, &[Text, Text]),
-    ("MX", 15, &[U16, Host]),
-    ("TXT", 16, &[Texts]),
-    ("RP", 17, &[Host, Host]),                          // RFC 1183 §2.2
-    ("AFSDB", 18, &[U16, Host]),                        // RFC 1183 §1
-    ("AAAA", 28, &[Ipv6]),                              // RFC 3596 §2.2
-    ("SRV", 33, &[U16, U16, U16, Host]),                // RFC 2782
-    ("NAPTR", 35, &[U16, U16, Text, Text, Text, Host]), // RFC 3403 §4.1
-    ("DNAME", 39, &[Host]),                             // RFC 6672 §2.1
-    ("DS", 43, &[U16, U8, U8, Hex]),                    // RFC 4034 §5.1
-    ("SSHFP", 44, &[U8, U8, Hex]),                      // RFC 4255 §3.1
-    ("TLSA", 52, &[U8, U8, U8, Hex]),                   // RFC 6698 §2.1
-    ("SMIMEA", 53, &[U8, U8, U8, Hex]),                 // RFC 8162 §2
-    ("CDS", 59, &[U16, U8, U8, Hex]),                   // RFC 7344 §3.1
-    ("SPF", 99, &[Texts]),                              // RFC 7208 §14.1
-    ("URI", 256, &[U16, U16, Rest]),                    // RFC 7553 §4.5
-    ("CAA", 257, &[U8, Text, Rest]),                    // RFC 8659 §4.1
-];
-
-/// The row of a type.
-pub(super) fn form(rtype: RecordType) -> Option<&'static [Field]> {
-    FORMS.iter().find(|(_, number, _)| *number == rtype.0).map(|(_, _, fields)| *fields)
-}
+use crate::wire::Name;
 
 /// Reads a row from tokens.
 pub(super) fn read(fields: &[Field], tokens: &[Token<'_>], origin: &Name) -> Result<Vec<u8>, Flaw> {
@@ -72,7 +20,7 @@ pub(super) fn read(fields: &[Field], tokens: &[Token<'_>], origin: &Name) -> Res
     for field in fields {
         let line = left.first().or(tokens.last()).map_or(0, |token| token.line);
         let taken = match field {
-            Field::Texts | Field::Hex => left.len(),
+            Field::Texts | Field::Hex | Field::Base64 | Field::Types => left.len(),
             _ => left.len().min(1),
         };
         let (now, later) = left.split_at(taken);
@@ -84,30 +32,58 @@ pub(super) fn read(fields: &[Field], tokens: &[Token<'_>], origin: &Name) -> Res
 
 /// Appends one field. `tokens` is one token, or all that are left for a field that takes them all.
 fn write(field: Field, tokens: &[Token<'_>], origin: &Name, wire: &mut Vec<u8>) -> Result<(), RdataError> {
-    let token = tokens.first().ok_or(RdataError::Missing)?;
-    let text = token.text;
-    if token.quoted && !matches!(field, Field::Text | Field::Texts | Field::Rest) {
+    let may_quote = matches!(field, Field::Text | Field::Texts | Field::Tag | Field::Rest);
+    if !may_quote && tokens.iter().any(|token| token.quoted) {
         return Err(RdataError::Quoted);
     }
-    let number = |max: u32| decimal(text, max).ok_or(RdataError::Number(max));
+    if field == Field::Types {
+        wire.extend(types(tokens.iter().map(Token::word)).ok_or(RdataError::Types)?);
+        return Ok(());
+    }
+    let token = tokens.first().ok_or(RdataError::Missing)?;
+    let octets = || tokens.iter().flat_map(|token| token.text.iter().copied());
     match field {
-        Field::U8 => wire.push(number(u32::from(u8::MAX))? as u8),
-        Field::U16 => wire.extend((number(u32::from(u16::MAX))? as u16).to_be_bytes()),
-        Field::U32 => wire.extend(number(u32::MAX)?.to_be_bytes()),
-        Field::Period => wire.extend(ttl::parse(text).map_err(|_| RdataError::Period)?.to_be_bytes()),
-        Field::Ipv4 => wire.extend(Ipv4Addr::from_str(text).map_err(|_| RdataError::Ipv4)?.octets()),
-        Field::Ipv6 => wire.extend(Ipv6Addr::from_str(text).map_err(|_| RdataError::Ipv6)?.octets()),
-        Field::Name => wire.extend(Name::parse_below(text, Some(origin))?.wire()),
         Field::Text | Field::Texts => {
             for token in tokens {
-                let string = unescaped(token.text)?;
-                wire.push(u8::try_from(string.len()).map_err(|_| RdataError::StringTooLong)?);
-                wire.extend(string);
+                with_length(&unescaped(token.text)?, RdataError::StringTooLong, wire)?;
             }
         }
-        Field::Rest => wire.extend(unescaped(text)?),
-        Field::Hex => wire.extend(hex(tokens)?),
+        Field::Tag if !is_tag(token.text) => return Err(RdataError::Tag),
+        Field::Tag => with_length(token.text, RdataError::StringTooLong, wire)?,
+        Field::Rest => wire.extend(unescaped(token.text)?),
+        Field::Name => wire.extend(Name::parse_below(token.text, Some(origin))?.wire()),
+        Field::Hex => wire.extend(hex(octets()).filter(|octets| !octets.is_empty()).ok_or(RdataError::Hex)?),
+        Field::Base64 => wire.extend(base64(octets()).ok_or(RdataError::Base64)?),
+        Field::Salt if token.text == b"-" => wire.push(0),
+        Field::Salt => with_length(&hex(octets()).ok_or(RdataError::Hex)?, RdataError::StringTooLong, wire)?,
+        Field::Hash => with_length(&base32(token.text).ok_or(RdataError::Base32)?, RdataError::StringTooLong, wire)?,
+        Field::Ipv4 => wire.extend(Ipv4Addr::from_str(token.word()).map_err(|_| RdataError::Ipv4)?.octets()),
+        Field::Ipv6 => wire.extend(Ipv6Addr::from_str(token.word()).map_err(|_| RdataError::Ipv6)?.octets()),
+        Field::Eui(length) => wire.extend(groups(token.word(), '-', length, 1).ok_or(RdataError::Eui)?),
+        Field::Locator => wire.extend(groups(token.word(), ':', 4, 2).ok_or(RdataError::Locator)?),
+        number => write_number(number, token.word(), wire)?,
     }
+    Ok(())
+}
+
+/// Appends a number of fixed length.
+fn write_number(field: Field, text: &str, wire: &mut Vec<u8>) -> Result<(), RdataError> {
+    let number = |max: u32| decimal(text, max).ok_or(RdataError::Number(max));
+    let mnemonic = |known: &[(&str, u32)], max: u32| {
+        let named = known.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, number)| *number);
+        named.map_or_else(|| number(max), Ok)
+    };
+    let (octets, value) = match field {
+        Field::U8 => (1, number(u32::from(u8::MAX))?),
+        Field::Algorithm => (1, mnemonic(ALGORITHMS, u32::from(u8::MAX))?),
+        Field::U16 => (2, number(u32::from(u16::MAX))?),
+        Field::Certificate => (2, mnemonic(CERTIFICATES, u32::from(u16::MAX))?),
+        Field::Type => (2, record_type(text).ok_or(RdataError::Types)?.0.into()),
+        Field::Period => (4, ttl::parse(text).map_err(|_| RdataError::Period)?),
+        Field::Time => (4, time(text).ok_or(RdataError::Time)?),
+        _ => (4, number(u32::MAX)?),
+    };
+    wire.extend_from_slice(&value.to_be_bytes()[4 - octets..]);
     Ok(())
 }
 
@@ -117,10 +93,24 @@ pub(super) fn decimal(text: &str, max: u32) -> Option<u32> {
     text.parse().ok().filter(|number| digits && *number <= max)
 }
 
+/// Appends octets behind an octet with their number.
+pub(super) fn with_length(octets: &[u8], too_long: RdataError, wire: &mut Vec<u8>) -> Result<(), RdataError> {
+    wire.push(u8::try_from(octets.len()).map_err(|_| too_long)?);
+    wire.extend_from_slice(octets);
+    Ok(())
+}
+
+/// Exactly `count` groups of hexadecimal digits, each of so many octets.
+fn groups(text: &str, between: char, count: usize, octets: usize) -> Option<Vec<u8>> {
+    let parts: Vec<&str> = text.split(between).collect();
+    let whole = parts.len() == count && parts.iter().all(|part| part.len() == 2 * octets);
+    whole.then(|| hex(parts.concat().bytes())).flatten()
+}
+
 /// The octets of a character-string, escapes decoded (RFC 1035 §5.1).
-fn unescaped(text: &str) -> Result<Vec<u8>, RdataError> {
+pub(super) fn unescaped(text: &[u8]) -> Result<Vec<u8>, RdataError> {
     let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let [first, tail @ ..] = rest {
         rest = match (first, tail) {
             (b'\\', [b'0'..=b'9', ..]) => {
@@ -143,29 +133,23 @@ fn unescaped(text: &str) -> Result<Vec<u8>, RdataError> {
     Ok(octets)
 }
 
-/// Hexadecimal digits over any number of tokens; never empty.
-pub(super) fn hex(tokens: &[Token<'_>]) -> Result<Vec<u8>, RdataError> {
-    let mut nibbles = Vec::new();
-    for octet in tokens.iter().flat_map(|token| token.text.bytes()) {
-        nibbles.push(char::from(octet).to_digit(16).ok_or(RdataError::Hex)? as u8);
-    }
-    let pairs = nibbles.chunks_exact(2);
-    if nibbles.is_empty() || !pairs.remainder().is_empty() {
-        return Err(RdataError::Hex);
-    }
-    Ok(pairs.map(|pair| pair[0] << 4 | pair[1]).collect())
+fn is_tag(octets: &[u8]) -> bool {
+    !octets.is_empty() && octets.iter().all(u8::is_ascii_alphanumeric)
 }
 
 /// What is left of wire form after one field; `None` when the field is not there.
 pub(super) fn skip(field: Field, wire: &[u8]) -> Option<&[u8]> {
     let string = |wire: &[u8]| wire.first().map(|length| usize::from(*length) + 1);
     let length = match field {
-        Field::U8 => 1,
-        Field::U16 => 2,
-        Field::U32 | Field::Period | Field::Ipv4 => 4,
+        Field::U8 | Field::Algorithm => 1,
+        Field::U16 | Field::Type | Field::Certificate => 2,
+        Field::U32 | Field::Period | Field::Time | Field::Ipv4 => 4,
+        Field::Locator => 8,
         Field::Ipv6 => 16,
+        Field::Eui(length) => length,
         Field::Name => Name::from_wire(wire).ok()?.wire().len(),
-        Field::Text => string(wire)?,
+        Field::Text | Field::Salt | Field::Hash => string(wire)?,
+        Field::Tag => string(wire).filter(|length| wire.get(1..*length).is_some_and(is_tag))?,
         Field::Texts => {
             let mut left = wire.get(string(wire)?..)?;
             while !left.is_empty() {
@@ -173,8 +157,9 @@ pub(super) fn skip(field: Field, wire: &[u8]) -> Option<&[u8]> {
             }
             wire.len()
         }
-        Field::Rest => wire.len(),
-        Field::Hex => wire.len().max(1),
+        Field::Types if !are_types(wire) => return None,
+        Field::Rest | Field::Types => wire.len(),
+        Field::Hex | Field::Base64 => wire.len().max(1),
     };
     wire.get(length..)
 }

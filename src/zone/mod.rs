@@ -13,16 +13,21 @@ use crate::wire::record::Soa;
 use crate::wire::{Name, RecordType, RrSet};
 
 mod assemble;
+mod caution;
+mod encodings;
 mod error;
 mod fields;
+mod forms;
 pub mod master;
 mod rdata;
 mod scan;
+mod svcb;
 mod ttl;
 
-pub use error::{Reason, ZoneError};
+pub use error::{Caution, Located, Reason, ZoneError, ZoneWarning};
 pub use rdata::RdataError;
 pub use scan::ScanError;
+pub use svcb::{ParameterError, ParameterKey};
 pub use ttl::{MAX_TTL, TtlError};
 
 /// One name of a zone and its RRsets, by type.

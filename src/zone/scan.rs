@@ -2,8 +2,8 @@
 //!
 //! An entry is a line, or several that parentheses hold together (RFC 1035 §5.1). The scanner knows parentheses, quotes,
 //! escapes and comments, and nothing of names, types or directives: tokens are slices of the text with their escapes
-//! still in them, because what an escaped dot means depends on who reads it. After a mistake it goes on with the next
-//! entry, so that one reading finds them all.
+//! still in them, because what an escaped dot means depends on who reads it. A file is octets: what is not UTF-8 is data
+//! like any other. After a mistake the scanner goes on with the next entry, so that one reading finds them all.
 //!
 //! Deviation: a line break between quotes is a mistake here, though RFC 1035 allows it. A forgotten quote would else be
 //! reported far from its line, with every later string inside out; `\010` says a line break.
@@ -12,13 +12,35 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token<'a> {
     /// The text without its quotes, escapes as written.
-    pub text: &'a str,
+    pub text: &'a [u8],
     /// Whether the text stood between quotes.
     pub quoted: bool,
     /// Whether no space separates it from the token before, as in `alpn="h2"` (RFC 9460 §2.1).
     pub joined: bool,
     /// The line it begins on, from 1.
     pub line: u32,
+}
+
+/// Words of one entry: more than any record has, whose hexadecimal digits may all stand alone.
+const MAX_TOKENS: usize = 150_000;
+/// Characters of a token that a message shows.
+const SHOWN: usize = 80;
+
+impl<'a> Token<'a> {
+    /// The text as characters. What is not UTF-8 becomes a character that no number, mnemonic or address has.
+    pub(super) fn word(&self) -> &'a str {
+        std::str::from_utf8(self.text).unwrap_or("\u{fffd}")
+    }
+
+    /// The beginning of the text, to be shown in a message.
+    pub(super) fn shown(&self) -> String {
+        let text = String::from_utf8_lossy(self.text);
+        let mut shown = String::new();
+        for character in text.chars().take(SHOWN) {
+            if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
+        }
+        shown
+    }
 }
 
 /// What an entry begins with.
@@ -49,14 +71,19 @@ pub enum ScanError {
     StrayParenthesis,
     #[error("a quote is not closed on its line")]
     OpenQuote,
+    #[error("there are more than {0} words in one record")]
+    TooManyTokens(usize),
 }
+
+/// What some editors put in front of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A mistake and the line where it begins.
 pub(super) type Flaw = (u32, ScanError);
 
 /// Iterates over the entries of a text.
 pub(super) struct Scanner<'a> {
-    text: &'a str,
+    text: &'a [u8],
     at: usize,
     line: u32,
 }
@@ -65,20 +92,21 @@ pub(super) struct Scanner<'a> {
 #[derive(Default)]
 struct Draft<'a> {
     tokens: Vec<Token<'a>>,
-    /// The lines of the parentheses that are open.
-    open: Vec<u32>,
+    /// How many parentheses are open, and the line of the outermost.
+    open: usize,
+    opened: u32,
     flaw: Option<Flaw>,
     /// Where the last token ended, its quote included.
     end: Option<usize>,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text: text.strip_prefix('\u{feff}').unwrap_or(text), at: 0, line: 1 }
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        Self { text: text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text), at: 0, line: 1 }
     }
 
     fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.text.get(self.at).copied()
     }
 
     /// Reads to the end of the entry.
@@ -89,34 +117,37 @@ impl<'a> Scanner<'a> {
                 b'\n' => {
                     self.at += 1;
                     self.line += 1;
-                    if draft.open.is_empty() {
+                    if draft.open == 0 {
                         return draft;
                     }
                 }
                 b' ' | b'\t' | b'\r' => self.at += 1,
                 b';' => self.skip_line(),
                 b'(' => {
-                    draft.open.push(self.line);
+                    draft.opened = if draft.open == 0 { self.line } else { draft.opened };
+                    draft.open += 1;
                     self.at += 1;
                 }
                 b')' => {
-                    if draft.open.pop().is_none() {
+                    if draft.open == 0 {
                         draft.flaw.get_or_insert((self.line, ScanError::StrayParenthesis));
                     }
+                    draft.open = draft.open.saturating_sub(1);
                     self.at += 1;
                 }
                 b'"' => self.quoted(&mut draft),
                 _ => self.word(&mut draft),
             }
         }
-        if let Some(line) = draft.open.first() {
-            draft.flaw = Some((*line, ScanError::OpenParenthesis));
+        if draft.open > 0 {
+            draft.flaw = Some((draft.opened, ScanError::OpenParenthesis));
         }
         draft
     }
 
     fn skip_line(&mut self) {
-        self.at = self.text[self.at..].find('\n').map_or(self.text.len(), |length| self.at + length);
+        let left = &self.text[self.at..];
+        self.at += left.iter().position(|octet| *octet == b'\n').unwrap_or(left.len());
     }
 
     /// Moves past one character or the start of one, a backslash taking what it escapes along.
@@ -156,6 +187,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn push(&self, draft: &mut Draft<'a>, start: usize, quoted: bool) {
+        if draft.tokens.len() == MAX_TOKENS {
+            draft.flaw.get_or_insert((self.line, ScanError::TooManyTokens(MAX_TOKENS)));
+            return;
+        }
         let text = if quoted { &self.text[start + 1..self.at - 1] } else { &self.text[start..self.at] };
         draft.tokens.push(Token { text, quoted, joined: draft.end == Some(start), line: self.line });
         draft.end = Some(self.at);
@@ -177,7 +212,7 @@ impl<'a> Iterator for Scanner<'a> {
                 return Some(Ok(Entry { line: token.line, head: Head::SameOwner, tokens }));
             }
             tokens.remove(0);
-            let head = match token.text.strip_prefix('$') {
+            let head = match token.word().strip_prefix('$') {
                 Some(directive) if !token.quoted => Head::Directive(directive),
                 _ => Head::Owner(token),
             };
@@ -195,20 +230,20 @@ mod tests {
     fn shown(text: &str) -> Vec<String> {
         let token = |token: &Token<'_>| {
             let quote = if token.quoted { "\"" } else { "" };
-            format!("{}{quote}{}{quote}", if token.joined { '+' } else { '|' }, token.text)
+            format!("{}{quote}{}{quote}", if token.joined { '+' } else { '|' }, token.word())
         };
         let entry = |entry: Result<Entry<'_>, Flaw>| match entry {
             Err((line, error)) => format!("{line} {error:?}"),
             Ok(Entry { line, head, tokens }) => {
                 let head = match head {
                     Head::Directive(name) => format!("${name}"),
-                    Head::Owner(owner) => owner.text.to_string(),
+                    Head::Owner(owner) => owner.word().to_string(),
                     Head::SameOwner => "-".to_string(),
                 };
                 format!("{line} {head}{}", tokens.iter().map(token).collect::<String>())
             }
         };
-        Scanner::new(text).map(entry).collect()
+        Scanner::new(text.as_bytes()).map(entry).collect()
     }
 
     #[test]
@@ -244,6 +279,7 @@ mod tests {
             ("a TXT (\n \"x\n y )\nb A 1", &["2 OpenQuote", "4 b|A|1"]),
             ("a TXT \"x\\", &["1 OpenQuote"]),
             ("a TXT \"x\\\"", &["1 OpenQuote"]),
+            (&format!("a TXT {}\nb A 1", "x ".repeat(MAX_TOKENS)), &["1 TooManyTokens(150000)", "2 b|A|1"]),
         ];
         for (text, expected) in cases {
             assert_eq!(shown(text), *expected, "{text:?}");

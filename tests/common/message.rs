@@ -5,10 +5,11 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::str::FromStr;
 use std::time::Duration;
 
 use domain::base::name::ToLabelIter;
-use domain::base::{Message, ParsedName};
+use domain::base::{Message, Name, ParsedName};
 use domain::rdata::AllRecordData;
 use socket2::{Domain, Socket, Type};
 
@@ -21,14 +22,12 @@ pub const SRV: u16 = 33;
 const SILENCE: Duration = Duration::from_secs(20);
 
 /// A query of class IN for `name` in presentation format, with its case kept; `udp_payload` adds an OPT record.
+#[track_caller]
 pub fn query(id: u16, name: &str, kind: u16, udp_payload: Option<u16>) -> Vec<u8> {
     let mut octets = id.to_be_bytes().to_vec();
     octets.extend([0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, u8::from(udp_payload.is_some())]);
-    for label in name.split('.').filter(|label| !label.is_empty()) {
-        octets.push(u8::try_from(label.len()).expect("a label is at most 63 octets"));
-        octets.extend(label.as_bytes());
-    }
-    octets.push(0);
+    let name = Name::<Vec<u8>>::from_str(name).unwrap_or_else(|error| panic!("{name:?} is not a name: {error}"));
+    octets.extend(name.as_slice());
     octets.extend(kind.to_be_bytes());
     octets.extend([0, 1]);
     if let Some(size) = udp_payload {
@@ -62,6 +61,16 @@ impl Udp {
     /// The socket itself, which takes in what comes from the server only.
     pub fn socket(&self) -> &UdpSocket {
         &self.socket
+    }
+
+    /// Asks a server that may not be up yet.
+    pub fn try_ask(&mut self, name: &str, kind: u16) -> Option<Response> {
+        let octets = query(1, name, kind, None);
+        self.socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout above zero");
+        self.socket.send(&octets).ok()?;
+        let mut buffer = [0; 65_535];
+        let length = self.socket.recv(&mut buffer).ok()?;
+        Some(Response::read(&buffer[..length], &octets))
     }
 
     /// Asks and waits for the response with the same id.
@@ -263,7 +272,8 @@ impl Record {
             owner: record.owner().to_string(),
             ttl: record.ttl().as_secs(),
             kind: record.rtype().to_string(),
-            data: whole.data().to_string(),
+            // An SVCB record without parameters would end on a space.
+            data: whole.data().to_string().trim_end().to_owned(),
             length: record.rdlen(),
             target_length,
         }

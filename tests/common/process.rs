@@ -77,6 +77,14 @@ impl Process {
         self.wait();
     }
 
+    /// Asks the process to end and waits until it has, if it has not ended already.
+    pub fn terminate(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal("TERM");
+            self.wait();
+        }
+    }
+
     /// Waits until the process has ended by itself or by a signal.
     pub fn wait(&mut self) -> ExitStatus {
         let status = eventually("the process ends", || match self.child.try_wait() {

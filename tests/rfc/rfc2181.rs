@@ -1,9 +1,10 @@
-//! RFC 2181 §9: the TC bit is for what an answer needs, and additional records are left out in whole RRsets.
+//! RFC 2181: §5, RRsets; §9, the TC bit is for what an answer needs, and additional records are left out in whole RRsets.
 
 use std::fmt::Write as _;
 
 use crate::common::message::{Response, Udp};
 use crate::common::{Setup, message};
+use crate::table::check;
 
 /// Three exchangers behind an alias, each with 16 addresses: 448 octets, so that one set fits into 512 and two do not.
 fn zone() -> String {
@@ -62,4 +63,36 @@ fn an_answer_that_does_not_fit_sets_tc() {
     let response = Udp::to(server.dns[0]).ask("a.mx.example.test", message::AAAA, None);
     assert!(response.truncated && response.octets.len() <= 512, "{response:?}");
     assert!(response.octets.len() + 28 > 512, "records are kept while there is room: {response:?}");
+}
+
+/// §5.2 and §5: an RRset has one TTL, the lowest that was written, and a record once.
+#[test]
+fn an_rrset_has_one_ttl_and_no_duplicates() {
+    let zone = "\
+@   60  SOA ns.example. hostmaster 1 3600 600 86400 30
+@   60  NS  ns.example.
+www 300 A   192.0.2.1
+www 20  A   192.0.2.2
+www 60  A   192.0.2.1
+WWW 60  MX  10 Mail.Example.
+www 60  MX  10 Mail.Example.
+";
+    let server = Setup::new().zone("example.test.zone", zone).start();
+    check(
+        server.dns[0],
+        "
+> www.example.test. A
+NOERROR aa
+answer www.example.test. 20 A 192.0.2.1
+answer www.example.test. 20 A 192.0.2.2
+
+> www.example.test. MX
+NOERROR aa
+answer www.example.test. 60 MX 10 Mail.Example.
+",
+    );
+    let told = server.process.log();
+    let warning =
+        "example.test.zone:4: the A records at www.example.test. have different TTLs: 20, the lowest, is that of all";
+    assert!(told.contains(warning), "{told}");
 }

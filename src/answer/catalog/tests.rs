@@ -76,8 +76,8 @@ fn views(instances: &[(&str, &str, Value)]) -> Views {
 }
 
 fn zone(apex: &str, text: &str, kind: Kind) -> Zone {
-    let mut source = |_: &Path| Ok(text.to_owned());
-    master::parse(&mut source, Path::new("test.zone"), &Name::parse(apex).unwrap(), kind).unwrap()
+    let mut source = |_: &Path| Ok(text.as_bytes().to_vec());
+    master::parse(&mut source, Path::new("test.zone"), &Name::parse(apex).unwrap(), kind).unwrap().zone
 }
 
 fn catalog(additions: Option<&str>, own: &[(&str, &str)]) -> Catalog {

@@ -3,13 +3,20 @@
 use super::*;
 use proptest::prelude::*;
 
+mod round_trip;
+
 fn read(files: &[(&str, &str)], kind: Kind) -> Result<Zone, Vec<String>> {
+    read_with_warnings(files, kind).map(|(zone, _)| zone)
+}
+
+fn read_with_warnings(files: &[(&str, &str)], kind: Kind) -> Result<(Zone, Vec<String>), Vec<String>> {
     let mut source = |path: &Path| {
         let file = files.iter().find(|(name, _)| Path::new(name) == path);
-        file.map(|(_, text)| (*text).to_string()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        file.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     };
     let result = parse(&mut source, Path::new("z/e"), &Name::parse("e.test").unwrap(), kind);
-    result.map_err(|errors| errors.iter().map(ToString::to_string).collect())
+    let told = |parsed: Parsed| (parsed.zone, parsed.warnings.iter().map(ToString::to_string).collect());
+    result.map(told).map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
 /// The records of a zone as `owner ttl type octets`.
@@ -114,6 +121,12 @@ fn mistakes_are_told_with_their_lines() {
         ("a BOGUS x", &["z/e:4: unknown record type BOGUS"]),
         ("a 5 5 A 10.0.0.1", &["z/e:4: unknown record type 5"]),
         ("a AXFR x", &["z/e:4: AXFR is not a type that a zone can hold"]),
+        (
+            "$GENERATE 1-9 a$ A 10.0.0.$",
+            &["z/e:4: $GENERATE is known to BIND only: write out the records that it stands for"],
+        ),
+        ("a NSEC \\# 0", &["z/e:4: bad NSEC data: the octets are not what the type holds"]),
+        ("a SVCB 1 . port=x", &["z/e:4: bad SVCB data: the parameter port needs a value of another form"]),
         ("a OPT x", &["z/e:4: unknown record type OPT"]),
         ("a TYPE41 \\# 0", &["z/e:4: OPT is not a type that a zone can hold"]),
         ("a CH TXT x", &["z/e:4: class CH: only IN is served"]),
@@ -152,7 +165,7 @@ fn a_zone_of_its_own_has_soa_and_ns() {
     for (text, kind, expected) in [
         (HEAD, Kind::Own, &[][..]),
         (HEAD, Kind::Live, &[]),
-        ("a 5 A 10.0.0.1\na RRSIG \\# 0\nb CNAME a\nb NSEC \\# 0", Kind::Live, &[]),
+        ("a 5 A 10.0.0.1\nb CNAME a\nb NSEC c A", Kind::Live, &[]),
         ("", Kind::Live, &[]),
         ("", Kind::Own, &["z/e: no SOA record at e.test.", "z/e: no NS record at e.test."]),
         ("@ SOA . . 1 2 3 4 5", Kind::Own, &["z/e: no NS record at e.test."]),
@@ -169,6 +182,119 @@ fn a_zone_of_its_own_has_soa_and_ns() {
         assert_eq!(result.err().unwrap_or_default(), expected, "{text}");
     }
     assert_eq!(read(&[], Kind::Own).unwrap_err(), ["z/e: cannot be read: entity not found"]);
+}
+
+#[test]
+fn doubts_are_told_with_their_lines() {
+    for (text, expected) in [
+        ("ns A 10.0.0.1\nmx MX 0 ns\nnone MX 0 .\nout SRV 0 0 1 a.example.\n", &[][..]),
+        ("", &["z/e:3: ns.e.test., which the NS record at e.test. points at, has no address here"]),
+        (
+            "ns CNAME a\n",
+            &["z/e:3: ns.e.test., which the NS record at e.test. points at, is an alias (RFC 2181 §10.3)"],
+        ),
+        ("* AAAA ::1\n", &[]),
+        (
+            "* CNAME a.example.\n",
+            &["z/e:3: ns.e.test., which the NS record at e.test. points at, is an alias (RFC 2181 §10.3)"],
+        ),
+        ("x.ns A 10.0.0.1\n", &["z/e:3: ns.e.test., which the NS record at e.test. points at, has no address here"]),
+        (
+            "ns A 10.0.0.1\nmx MX 0 x\nsrv SRV 0 0 1 x.d\nd DNAME example.\n",
+            &[
+                "z/e:5: x.e.test., which the MX record at mx.e.test. points at, has no address here",
+                "z/e:6: x.d.e.test., which the SRV record at srv.e.test. points at, is an alias (RFC 2181 §10.3)",
+            ],
+        ),
+        (
+            "ns A 10.0.0.1\nin NS ns.in\nglued NS ns.glued\nns.glued A 10.0.0.2\nsib NS ns.in\nmx MX 0 mx.in\n",
+            &["z/e:5: ns.in.e.test., which the NS record at in.e.test. points at, has no address here"],
+        ),
+        (
+            "ns A 10.0.0.1\na 9 A 10.0.0.1\na A 10.0.0.2\nA 9 A 10.0.0.3\n",
+            &["z/e:6: the A records at a.e.test. have different TTLs: 5, the lowest, is that of all (RFC 2181 §5.2)"],
+        ),
+        (
+            "ns A 10.0.0.1\ncut NS a.\nx.cut A 10.0.0.1\ny.x.Cut TXT x\n",
+            &[
+                "z/e:7: y.x.Cut.e.test. is below the zone cut at cut.e.test. and is never answered: only glue belongs there",
+            ],
+        ),
+        (
+            "ns A 10.0.0.1\nwww ANAME ns\n",
+            &[
+                "z/e:5: the ANAME record at www.e.test. is given to those who ask for it and makes no addresses: the type is no standard",
+            ],
+        ),
+        (
+            "ns A 10.0.0.1\n*.w NS a.\n@ DS 1 8 2 00\nb DS 1 8 2 00\nc DS 1 8 2 00\nc NS a.\n",
+            &[
+                "z/e:5: the NS records at *.w.e.test. delegate no name: a wildcard makes no zone cut (RFC 4592 §4.2)",
+                "z/e:6: the DS records at e.test. belong to the zone above",
+                "z/e:7: the DS records at b.e.test. stand at no zone cut",
+            ],
+        ),
+    ] {
+        let text = format!("{HEAD}{text}");
+        let (_, warnings) = read_with_warnings(&[("z/e", &text)], Kind::Own).unwrap();
+        assert_eq!(warnings, expected, "{text}");
+    }
+    let (_, warnings) = read_with_warnings(&[("z/e", "$TTL 5\na MX 0 web\nb MX 0 c\nc CNAME d")], Kind::Live).unwrap();
+    let alias = "z/e:3: c.e.test., which the MX record at b.e.test. points at, is an alias (RFC 2181 §10.3)";
+    assert_eq!(warnings, [alias], "web may be a service");
+    let many: String = (0..1000).map(|at| format!("a{at} MX 0 b{at}\n")).collect();
+    assert_eq!(read_with_warnings(&[("z/e", &format!("{HEAD}{many}"))], Kind::Own).unwrap().1.len(), MAX_ERRORS);
+}
+
+/// Files are octets, whatever ends their lines.
+#[test]
+fn octets_are_kept() {
+    let octets = |text: &[u8]| {
+        let mut source = |_: &Path| Ok(text.to_vec());
+        let parsed = parse(&mut source, Path::new("z/e"), &Name::parse("e.test").unwrap(), Kind::Live);
+        parsed.map(|parsed| records(&parsed.zone)).map_err(|errors| errors[0].to_string())
+    };
+    for (text, expected) in [
+        (&b"a 5 TXT \"x\""[..], &[r"a.e.test. 5 TXT \x01x"][..]),
+        (b"$TTL 5\r\na TXT \"x\" (\r\n y )\r\n TXT z\r\n", &[r"a.e.test. 5 TXT \x01x\x01y", r"a.e.test. 5 TXT \x01z"]),
+        (b"\xef\xbb\xbf$TTL 5\na TXT x", &[r"a.e.test. 5 TXT \x01x"]),
+        (b"a 5 TXT \xe9\\233 \"\xff \xfe\"", &[r"a.e.test. 5 TXT \x02\xe9\xe9\x03\xff \xfe"]),
+        (b"caf\xe9 5 TXT x", &[r"caf\233.e.test. 5 TXT \x01x"]),
+        (b"caf\\233 5 TXT x\nCAF\xe9 5 TXT y", &[r"caf\233.e.test. 5 TXT \x01x", r"caf\233.e.test. 5 TXT \x01y"]),
+        (b"a\x00b 5 TXT \x00", &[r"a\000b.e.test. 5 TXT \x01\x00"]),
+        (b"", &[]),
+        (b"\r\n ; nothing", &[]),
+    ] {
+        assert_eq!(octets(text).unwrap(), expected, "{}", text.escape_ascii());
+    }
+    for (text, expected) in [
+        (&b"a 5 \xe9 x"[..], "z/e:1: unknown record type \u{fffd}"),
+        (
+            b"$TTL \xff",
+            "z/e:1: \u{fffd} is not a TTL: it is neither seconds nor numbers with the units w, d, h, m and s",
+        ),
+        (b"a 5 A \xff", "z/e:1: bad A data: an IPv4 address is expected"),
+        (b"\xff\xfea\x00 \x005\x00", "z/e:1: unknown record type \\u{0}5\\u{0}"),
+    ] {
+        assert_eq!(octets(text).unwrap_err(), expected, "{}", text.escape_ascii());
+    }
+}
+
+#[test]
+fn files_have_a_limit_together() {
+    // Pages that are never touched take no memory.
+    let most = usize::try_from(MAX_OCTETS).unwrap();
+    for (first, expected) in [
+        (&b"$INCLUDE a"[..], "z/e:1: the zone has more than 1073741824 octets in all its files"),
+        (b"", "z/e: the zone has more than 1073741824 octets in all its files"),
+    ] {
+        let mut source = |path: &Path| {
+            let is_first = path.ends_with("e") && !first.is_empty();
+            Ok(if is_first { first.to_vec() } else { vec![0; most + usize::from(first.is_empty())] })
+        };
+        let errors = parse(&mut source, Path::new("z/e"), &Name::parse("e.test").unwrap(), Kind::Live).unwrap_err();
+        assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+    }
 }
 
 #[test]

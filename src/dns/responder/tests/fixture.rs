@@ -92,9 +92,9 @@ pub fn responder_over(index: Arc<Index>, change: impl FnOnce(&mut config::Dns)) 
     change(&mut config);
     // 80,000 octets of TXT records at one name: more than any message holds.
     let large: String = (0..300).map(|number| format!("large TXT \"{number:0250}\"\n")).collect();
-    let mut source = |_: &Path| Ok(format!("{ZONE}{large}"));
+    let mut source = |_: &Path| Ok(format!("{ZONE}{large}").into_bytes());
     let apex = Name::parse("example.test").unwrap();
-    let zone = master::parse(&mut source, Path::new("test.zone"), &apex, Kind::Own).unwrap();
+    let zone = master::parse(&mut source, Path::new("test.zone"), &apex, Kind::Own).unwrap().zone;
     let live = LiveZone {
         apex: config.zone.clone(),
         record_ttl: 5,
