@@ -26,7 +26,7 @@ const CLIENT: Client = Client { address: HERE, transport: Transport::Udp };
 fn rules() -> Rules {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     let defaults = Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() };
-    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 }
+    Rules::new(defaults, 11)
 }
 
 /// A responder over `services` services `s0`, `s1`, … of `instances` instances each.

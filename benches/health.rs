@@ -133,7 +133,7 @@ fn registration(number: usize, port: u16, kind: &str, interval: Span) -> Arc<Reg
 async fn run(name: &str, kind: &str, scale: &Scale) {
     rlimit::increase_nofile_limit(rlimit::INFINITY).ok();
     let (_target, port) = Target::start();
-    let rules = Rules { defaults: defaults(), reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 };
+    let rules = Rules::new(defaults(), 11);
     let (engine, mut runner) = Engine::new(Memory, rules, Clock::start());
     runner.load().await.expect("nothing to load");
     tokio::spawn(runner.run(std::future::pending()));

@@ -17,7 +17,7 @@ const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 fn rules() -> Rules {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     let defaults = Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() };
-    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 }
+    Rules::new(defaults, 11)
 }
 
 fn now() -> Moment {
@@ -71,7 +71,8 @@ fn changes(c: &mut Criterion) {
                 turn += 1;
                 let key = keys[turn * 7919 % size].clone();
                 changes.events.clear();
-                let done = registry.apply(Command::Heartbeat { key, report: None }, now(), &mut changes);
+                let done =
+                    registry.apply(Command::Heartbeat { key, report: None, pressure: None }, now(), &mut changes);
                 assert!(matches!(black_box(done), Ok(Done::Noted)) && changes.events.is_empty());
             });
         });

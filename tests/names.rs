@@ -219,7 +219,7 @@ fn world() -> BTreeSet<String> {
 fn rules() -> Rules {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     let defaults = Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() };
-    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 }
+    Rules::new(defaults, 11)
 }
 
 fn catalog(prefixes: &[ipnet::IpNet]) -> Catalog {

@@ -87,7 +87,7 @@ pub fn resolve(context: &Context<'_>, qname: &Name, qtype: RecordType) -> Resolv
     }
     let mut stand_in = None;
     let outcome = follow(context, qname, qtype, &mut stand_in);
-    Resolved { outcome: finish(outcome, qname), stand_in }
+    Resolved { outcome: finish(outcome, qname), stand_in, remark: None }
 }
 
 /// The outcome at the end of the aliases, and who stood in first.

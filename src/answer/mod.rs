@@ -15,6 +15,6 @@ mod view;
 
 pub use catalog::Catalog;
 pub use live::{Live, LiveZone};
-pub use outcome::{Outcome, Resolved};
+pub use outcome::{Outcome, Remark, Resolved};
 pub use reverse::ReverseZones;
 pub use view::{Filter, PROTOCOLS, ServiceView};

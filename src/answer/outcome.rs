@@ -12,12 +12,22 @@ pub struct Resolved {
     /// The owner of the wildcard, or of the DNAME, that stood in first for a name on the way: any number of names has
     /// this outcome. `None` where every name on the way is in the data.
     pub stand_in: Option<Name>,
+    pub remark: Option<Remark>,
+}
+
+/// What people should know about an outcome of registered names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remark {
+    /// So few instances of the service are healthy that unhealthy ones are among the records.
+    Panic,
+    /// There are instances, and none of them is served.
+    NoneServed,
 }
 
 impl Resolved {
     /// From names that are in the data alone.
     pub fn of_itself(outcome: Outcome) -> Self {
-        Self { outcome, stand_in: None }
+        Self { outcome, stand_in: None, remark: None }
     }
 }
 

@@ -16,6 +16,7 @@ pub struct ServiceView {
     name: ServiceName,
     revision: Revision,
     settings: Option<Arc<Settings>>,
+    panicking: bool,
     /// In the order of their ids.
     instances: Box<[Arc<Instance>]>,
     /// Which instances carry each tag that is a label.
@@ -34,6 +35,7 @@ impl ServiceView {
         name: ServiceName,
         revision: Revision,
         settings: Option<Arc<Settings>>,
+        panicking: bool,
         instances: impl Iterator<Item = Arc<Instance>>,
     ) -> Self {
         let instances: Box<[_]> = instances.collect();
@@ -49,7 +51,7 @@ impl ServiceView {
         }
         let tags = tags.into_iter().map(|(tag, carriers)| (tag, carriers.into())).collect();
         let (protocols, served_protocols) = ([false; 2], [false; 2]);
-        let mut view = Self { name, revision, settings, instances, tags, protocols, served_protocols };
+        let mut view = Self { name, revision, settings, panicking, instances, tags, protocols, served_protocols };
         let of = |protocol| Filter { protocol: Some(protocol), ..Filter::default() };
         view.protocols = PROTOCOLS.map(|protocol| view.select(&of(protocol)).next().is_some());
         view.served_protocols = PROTOCOLS.map(|protocol| view.served(&of(protocol)).next().is_some());
@@ -80,9 +82,18 @@ impl ServiceView {
         found.ok().map(|at| &self.instances[at])
     }
 
+    /// Whether so few instances are healthy that the unhealthy ones are served too.
+    pub fn is_panicking(&self) -> bool {
+        self.panicking
+    }
+
     /// Whether DNS serves an instance of this view.
     pub fn serves(&self, instance: &Instance) -> bool {
-        instance.status() == Status::Healthy
+        match instance.status() {
+            Status::Healthy => true,
+            Status::Unhealthy => self.panicking,
+            Status::Maintenance | Status::Draining | Status::Lapsed | Status::Starting => false,
+        }
     }
 
     /// The instances that `filter` lets through and DNS serves.

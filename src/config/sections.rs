@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::{LogFormat, LogLevel, StoreKind};
-use crate::model::{CheckDefaults, CheckSpec, Span};
+use crate::model::{CheckDefaults, CheckSpec, LoadRules, Span};
+use crate::registry::{ProtectionRules, Rules};
 use crate::wire::Name;
 
 /// All settings of a server.
@@ -145,14 +146,26 @@ pub struct Leases {
     pub protection_max: Span,
 }
 
+impl Leases {
+    /// From which point on lapses are held.
+    pub fn protection(&self) -> ProtectionRules {
+        ProtectionRules {
+            instances: self.protection_instances,
+            fraction: self.protection_fraction,
+            max: self.protection_max,
+        }
+    }
+}
+
 impl Default for Leases {
     fn default() -> Self {
+        let protection = ProtectionRules::default();
         Self {
             ttl: Span::from_secs(30),
-            reap_after: Span::from_secs(60),
-            protection_instances: 50,
-            protection_fraction: 0.3,
-            protection_max: Span::from_secs(600),
+            reap_after: Rules::REAP_AFTER,
+            protection_instances: protection.instances,
+            protection_fraction: protection.fraction,
+            protection_max: protection.max,
         }
     }
 }
@@ -213,9 +226,18 @@ pub struct Load {
     pub limit: f64,
 }
 
+impl Load {
+    /// How much each kind of load counts.
+    pub fn rules(&self) -> LoadRules {
+        let Self { cpu, memory, latency, latency_ms, limit } = *self;
+        LoadRules { cpu, memory, latency, latency_ms, limit }
+    }
+}
+
 impl Default for Load {
     fn default() -> Self {
-        Self { cpu: 0.4, memory: 0.3, latency: 0.3, latency_ms: 1000, limit: 0.0 }
+        let LoadRules { cpu, memory, latency, latency_ms, limit } = LoadRules::default();
+        Self { cpu, memory, latency, latency_ms, limit }
     }
 }
 

@@ -81,17 +81,17 @@ pub(super) const ROWS: &[Row] = &[
     // 0 removes at once; the upper end is that of a registration's own `deregister_after`.
     acts("leases.reap_after", Slot::Span(0..=*limits::DEREGISTER_AFTER.end(), |to| &mut to.leases.reap_after)),
     // 0 would hold the lapse of nobody; ten times the million instances that srvd is made for never happens.
-    read_only("leases.protection_instances", Slot::Whole(1..=10_000_000, |to| &mut to.leases.protection_instances)),
-    read_only("leases.protection_fraction", Slot::Share(|to| &mut to.leases.protection_fraction)),
+    acts("leases.protection_instances", Slot::Whole(1..=10_000_000, |to| &mut to.leases.protection_instances)),
+    acts("leases.protection_fraction", Slot::Share(|to| &mut to.leases.protection_fraction)),
     // 0 holds nothing; after a day instances are gone, not cut off.
-    read_only("leases.protection_max", Slot::Span(0..=86_400_000, |to| &mut to.leases.protection_max)),
+    acts("leases.protection_max", Slot::Span(0..=86_400_000, |to| &mut to.leases.protection_max)),
     // The bounds of a check's own members.
     acts("health.interval", Slot::Span(limits::CHECK_INTERVAL, |to| &mut to.health.interval)),
     acts("health.timeout", Slot::Span(limits::CHECK_TIMEOUT, |to| &mut to.health.timeout)),
     acts("health.rise", Slot::Whole(STREAK, |to| &mut to.health.rise)),
     acts("health.fall", Slot::Whole(STREAK, |to| &mut to.health.fall)),
     acts("health.default_checks", Slot::Checks),
-    read_only("health.panic_threshold", Slot::Share(|to| &mut to.health.panic_threshold)),
+    acts("health.panic_threshold", Slot::Share(|to| &mut to.health.panic_threshold)),
     acts("health.allow", Slot::Prefixes(|to| &mut to.health.allow)),
     at_start("health.ca_file", Slot::File(|to| &mut to.health.ca_file)),
     acts("load.cpu", Slot::Share(|to| &mut to.load.cpu)),
@@ -99,7 +99,7 @@ pub(super) const ROWS: &[Row] = &[
     acts("load.latency", Slot::Share(|to| &mut to.load.latency)),
     // 0 would make every latency full load; above ten minutes nothing is a service.
     acts("load.latency_ms", Slot::Whole(1..=600_000, |to| &mut to.load.latency_ms)),
-    read_only("load.limit", Slot::Share(|to| &mut to.load.limit)),
+    acts("load.limit", Slot::Share(|to| &mut to.load.limit)),
     at_start("store.kind", Slot::Kind(|to| &mut to.store.kind)),
     at_start("store.path", Slot::Path(|to| &mut to.store.path)),
     // Those of etcd may stand whatever the kind, so they are no reason for a warning; the kind is refused by itself.

@@ -89,6 +89,7 @@ impl<'a> Exchange<'a> {
             udp_payload: settings.udp_payload,
             options: Options::default(),
             padded: false,
+            remark: None,
         };
         let cookie = options(&mut frame, settings, client, now);
         Self { present, index, client, query, frame, cookie }
@@ -100,7 +101,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Writes the reply. `draw` decides the order of records in it.
-    pub fn reply(&self, draw: u64, out: &mut Vec<u8>) -> Written {
+    pub fn reply(&mut self, draw: u64, out: &mut Vec<u8>) -> Written {
         match self.look_up_or() {
             Ok(question) if question.qclass == CLASS_IN => self.look_up(question, draw, out),
             Ok(question) => self.about_the_server(question, out),
@@ -176,11 +177,13 @@ impl<'a> Exchange<'a> {
     /// Answers with the records in the order of this draw. When they do not all fit, which of them are sent depends on
     /// the client alone: one that uses what a cut answer holds would otherwise see instances come and go with every
     /// query. Their order is still drawn, where nothing but the order tells clients whom to take first.
-    fn look_up(&self, question: &Question<'_>, draw: u64, out: &mut Vec<u8>) -> Written {
-        let resolve = |draw: &Draw| self.present.catalog.resolve(self.index, &question.qname, question.qtype, draw);
+    fn look_up(&mut self, question: &Question<'_>, draw: u64, out: &mut Vec<u8>) -> Written {
+        let (catalog, index) = (&self.present.catalog, self.index);
+        let resolve = |draw: &Draw| catalog.resolve(index, &question.qname, question.qtype, draw);
         // One more than can fit, so that what does not fit is noticed.
         let at_most = self.frame.limit / SMALLEST_RECORD + 1;
-        let Resolved { outcome, stand_in } = resolve(&Draw { order: draw, subset: draw, at_most });
+        let Resolved { outcome, stand_in, remark } = resolve(&Draw { order: draw, subset: draw, at_most });
+        self.frame.remark = remark.map(ExtendedError::from);
         let mut sent = write::outcome(&outcome, &self.frame, false, out);
         if sent.cut && matches!(outcome, Outcome::Answer { .. }) {
             let client = seed_of(self.client.address);

@@ -47,7 +47,8 @@ impl Responder {
     }
 
     /// Instead of answering `packet`, asks its sender to come back over TCP: an empty reply with TC, which is no longer
-    /// than the query but for its OPT record. A query that would not be answered anyway gets its error. `None` when there is nothing to send.
+    /// than the query but for its OPT record. A query that would not be answered anyway gets its error. `None` when there
+    /// is nothing to send.
     pub fn redirect(&self, packet: &[u8], client: &Client, now: Moment, out: &mut Vec<u8>) -> Option<Reply> {
         self.exchange(packet, client, now, |exchange| exchange.redirect(out))
     }
@@ -57,12 +58,12 @@ impl Responder {
         packet: &[u8],
         client: &Client,
         now: Moment,
-        write: impl FnOnce(&Exchange<'_>) -> Written,
+        write: impl FnOnce(&mut Exchange<'_>) -> Written,
     ) -> Option<Reply> {
         let query = query::read(packet)?;
         let present = self.present.load();
-        let exchange = Exchange::new(&present, &self.index, &query, client, now);
-        let (written, has_valid_cookie) = (write(&exchange), exchange.has_valid_cookie());
+        let mut exchange = Exchange::new(&present, &self.index, &query, client, now);
+        let (written, has_valid_cookie) = (write(&mut exchange), exchange.has_valid_cookie());
         Some(reply(written, query, has_valid_cookie))
     }
 }

@@ -36,6 +36,8 @@ pub struct Frame<'a> {
     pub options: Options,
     /// Whether the message is filled up (RFC 7830).
     pub padded: bool,
+    /// What goes with records, or with their absence.
+    pub remark: Option<ExtendedError>,
 }
 
 /// The end of a message.
@@ -106,11 +108,11 @@ pub fn outcome(outcome: &Outcome, frame: &Frame<'_>, truncated: bool, out: &mut 
     let (rcode, authoritative, extended_error) = match outcome {
         Outcome::Answer { answer, additional } => {
             page.answer(answer, additional);
-            (Rcode::NoError, true, None)
+            (Rcode::NoError, true, frame.remark)
         }
         Outcome::NoData { aliases, soa } => {
             page.negative(aliases, soa);
-            (Rcode::NoError, true, None)
+            (Rcode::NoError, true, frame.remark)
         }
         Outcome::NxDomain { aliases, soa } => {
             page.negative(aliases, soa);

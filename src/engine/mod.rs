@@ -9,8 +9,10 @@ mod caches;
 mod checks;
 mod clock;
 mod index;
+mod publish;
 mod records;
 mod run;
+mod standstill;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ mod watch;
 
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,6 +29,7 @@ pub use clock::Clock;
 pub use index::Index;
 pub use records::Records;
 pub use run::Runner;
+pub use standstill::Standstill;
 pub use store::{Batch, Loaded, Store, StoreError, Write};
 pub use watch::{Published, Snapshot, Subscription, Told, Window};
 
@@ -33,9 +37,10 @@ use watch::Hub;
 
 use crate::answer::Live;
 use crate::model::pulse::Words;
-use crate::model::{Instance, Key, Maintenance, Renewal, Revision, SelfReport, ServiceName, Tick};
-use crate::registry::{Command, Done, Observation, Refusal, Report, Rules};
+use crate::model::{Instance, Key, LoadRules, Maintenance, Renewal, Revision, SelfReport, ServiceName, Tick};
+use crate::registry::{Command, Done, Hold, Observation, Refusal, Report, Rules};
 use caches::Caches;
+use publish::Holds;
 
 /// An error with its causes on one line.
 fn describe(error: &dyn std::error::Error) -> String {
@@ -53,6 +58,8 @@ pub struct Engine {
     records: Arc<Records>,
     caches: Arc<Caches>,
     clock: Clock,
+    load_rules: Arc<RwLock<LoadRules>>,
+    holds: Arc<Holds>,
     writes: mpsc::Sender<Request>,
     notes: mpsc::Sender<Request>,
     hub: Arc<Hub>,
@@ -117,7 +124,9 @@ impl Engine {
         let records = Arc::<Records>::default();
         let hub = Arc::new(Hub::new(Arc::clone(&index), Arc::clone(&records), window));
         let caches = Arc::new(Caches::new(rules.record_ttl));
-        let engine = Self { index, records, caches, clock, writes, notes, hub };
+        let load_rules = Arc::new(RwLock::new(rules.load));
+        let holds = Arc::new(Holds::new(Arc::default()));
+        let engine = Self { index, records, caches, clock, load_rules, holds, writes, notes, hub };
         let runner = Runner::new(&engine, store, rules, write_queue, note_queue);
         (engine, runner)
     }
@@ -133,6 +142,16 @@ impl Engine {
 
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The lapses that are held at the moment.
+    pub fn holds(&self) -> Arc<[Hold]> {
+        self.holds.read().clone()
+    }
+
+    /// How much reported load counts.
+    pub fn load_rules(&self) -> LoadRules {
+        *self.load_rules.read()
     }
 
     pub fn revision(&self) -> Revision {
@@ -194,7 +213,7 @@ impl Engine {
     /// # Errors
     /// When the engine has stopped.
     pub async fn revive_all(&self, keys: impl IntoIterator<Item = Key>) -> Result<Pending, WriteError> {
-        let commands = keys.into_iter().map(|key| Command::Heartbeat { key, report: None }).collect();
+        let commands = keys.into_iter().map(|key| Command::Heartbeat { key, report: None, pressure: None }).collect();
         Self::hand_over(&self.notes, commands).await
     }
 
@@ -203,6 +222,8 @@ impl Engine {
     pub async fn heartbeat(&self, key: Key, heartbeat: Heartbeat) -> Result<(), WriteError> {
         let instance = self.index.instance(&key).ok_or_else(|| Refusal::Unknown(key.clone()))?;
         let report = heartbeat.report.filter(|report| changes(&instance, *report));
+        let pressure = heartbeat.load.as_ref().map(|load| load.pressure(&self.load_rules()));
+        let pressure = pressure.filter(|pressure| instance.condition.is_changed_by(*pressure));
         if heartbeat.message.is_some() || heartbeat.load.is_some() || report.is_some() {
             instance.pulse.words(|words| {
                 let Words { message, load, .. } = words;
@@ -212,12 +233,12 @@ impl Engine {
             });
         }
         let renewal = instance.pulse.renew(self.clock.tick());
-        if report.is_none() && renewal == Renewal::Renewed && !instance.condition.lapsed {
+        if report.is_none() && pressure.is_none() && renewal == Renewal::Renewed && !instance.condition.lapsed {
             return Ok(());
         }
         // Leaving is promised to last; the rest is noted and written soon after.
         let queue = if report == Some(Report::Draining) { &self.writes } else { &self.notes };
-        Self::send(queue, Command::Heartbeat { key, report }).await.map(drop)
+        Self::send(queue, Command::Heartbeat { key, report, pressure }).await.map(drop)
     }
 
     /// Notes that the verdict of a check turned.

@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::caches::Caches;
-use super::watch::Hub;
-use super::{Batch, Clock, Engine, Index, Records, Request, Results, Store, StoreError, Write, WriteError};
-use crate::answer::{Live, ServiceView};
-use crate::model::{Instance, Moment, Revision, ServiceName};
-use crate::registry::{Changes, Command, Done, Event, Record, RecordChange, RecordName, Registry, Rules};
+use super::publish::Publisher;
+use super::{Batch, Clock, Engine, Request, Results, Standstill, Store, StoreError, Write, WriteError};
+use crate::model::{LoadRules, Moment, Revision};
+use crate::registry::{Changes, Command, Done, RecordName, Registry, Rules};
 
 /// Commands taken at once; those that came together stay together.
 const BATCH: usize = 4096;
@@ -32,11 +32,11 @@ pub struct Runner<S> {
     registry: Registry,
     store: S,
     rules: Rules,
-    index: Arc<Index>,
-    records: Arc<Records>,
+    publisher: Publisher,
     caches: Arc<Caches>,
+    load_rules: Arc<RwLock<LoadRules>>,
     clock: Clock,
-    hub: Arc<Hub>,
+    standstill: Option<Standstill>,
     writes: mpsc::Receiver<Request>,
     notes: mpsc::Receiver<Request>,
     /// The store knows that revisions up to here are in use.
@@ -58,11 +58,11 @@ impl<S: Store> Runner<S> {
             registry: Registry::new(rules.clone(), Revision::ZERO),
             store,
             rules,
-            index: Arc::clone(&engine.index),
-            records: Arc::clone(&engine.records),
+            publisher: Publisher::new(engine),
             caches: Arc::clone(&engine.caches),
+            load_rules: Arc::clone(&engine.load_rules),
             clock: engine.clock.clone(),
-            hub: Arc::clone(&engine.hub),
+            standstill: None,
             writes,
             notes,
             reserved: Revision::ZERO,
@@ -79,16 +79,17 @@ impl<S: Store> Runner<S> {
         for record in loaded.records {
             self.registry.restore_record(record);
         }
-        self.records.publish_all(loaded.revision, self.registry.records());
         for stored in loaded.instances {
             self.registry.restore(stored, now);
         }
         self.reserved = self.registry.revision();
-        self.hub.begin(self.reserved);
-        let names: BTreeSet<ServiceName> = self.registry.services().cloned().collect();
-        self.publish(&names);
-        self.index.set_loaded();
+        self.publisher.begin(&self.registry, loaded.revision);
         Ok(())
+    }
+
+    /// Gives all leases their full time again whenever this tells that the process stood still.
+    pub fn heed(&mut self, standstill: Standstill) {
+        self.standstill = Some(standstill);
     }
 
     /// Works until every [`Engine`] handle is gone or `stop` comes, then writes what is not written yet.
@@ -115,9 +116,15 @@ impl<S: Store> Runner<S> {
     }
 
     async fn expire(&mut self) {
+        let now = self.clock.now();
+        if let Some(stood) = self.standstill.as_ref().and_then(Standstill::since_last_asked) {
+            tracing::warn!(?stood, "the server stood still: every lease gets its full time again");
+            self.registry.grant_time(now);
+        }
         let mut changes = Changes::default();
-        self.registry.expire(self.clock.now(), &mut changes);
+        self.registry.expire(now, &mut changes);
         self.noticed(changes).await;
+        self.publisher.holds(&self.registry);
     }
 
     async fn note(&mut self, requests: Vec<Request>) {
@@ -132,7 +139,7 @@ impl<S: Store> Runner<S> {
     /// Publishes what srvd noticed by itself, and sees to it that it is written soon.
     async fn noticed(&mut self, changes: Changes) {
         // The revision can move by itself.
-        if changes.is_empty() && self.registry.revision() == self.index.revision() {
+        if changes.is_empty() && self.registry.revision() == self.publisher.revision() {
             return;
         }
         self.unsaved.extend(changes.names());
@@ -141,7 +148,7 @@ impl<S: Store> Runner<S> {
             // fails, answers that are right now matter more than the serial after a crash.
             self.save().await;
         }
-        self.publish_changes(changes);
+        self.publisher.changes(&self.registry, changes);
         if !self.unsaved.is_empty() && self.save_at.is_none() {
             self.save_at = Some(Instant::now() + SOON);
         }
@@ -155,7 +162,7 @@ impl<S: Store> Runner<S> {
         let committed = if changes.is_empty() { Ok(()) } else { self.commit(&touched).await };
         let failure = match committed {
             Ok(()) => {
-                self.publish_changes(changes);
+                self.publisher.changes(&self.registry, changes);
                 None
             }
             Err(error) => {
@@ -189,6 +196,7 @@ impl<S: Store> Runner<S> {
     fn apply_one(&mut self, command: Command, now: Moment, changes: &mut Changes) -> Result<Done, WriteError> {
         if let Command::Reconfigure { rules, .. } = &command {
             self.caches.set_record_ttl(rules.record_ttl, now.tick);
+            *self.load_rules.write() = rules.load;
         }
         let is_verdict = matches!(command, Command::Observe(_));
         let result = self.registry.apply(command, now, changes);
@@ -232,62 +240,6 @@ impl<S: Store> Runner<S> {
         }
     }
 
-    fn publish_changes(&self, changes: Changes) {
-        for change in &changes.records {
-            self.publish_record(change);
-        }
-        self.publish(&changes.services());
-        for change in &changes.records {
-            if let RecordName::Settings(service) = &change.name {
-                self.hub.touch(service, change.revision);
-            }
-        }
-        for event in &changes.events {
-            log(event);
-            if let (Some(gone), None) = (&event.before, &event.after) {
-                self.note_served(gone, false);
-            }
-        }
-        self.hub.publish(changes.events, self.clock.now().wall);
-    }
-
-    fn publish_record(&self, change: &RecordChange) {
-        let own = |record: &Option<Record>| match record {
-            Some(Record::Settings(_, settings)) => settings.record_ttl,
-            _ => None,
-        };
-        if let RecordName::Settings(service) = &change.name {
-            self.caches.turned(service, own(&change.before), own(&change.after), self.clock.tick());
-        }
-        self.records.publish(change);
-        let kind = change.name.kind().plural();
-        tracing::debug!(kind, name = %change.name, revision = change.revision.0, "changed");
-    }
-
-    fn publish(&self, names: &BTreeSet<ServiceName>) {
-        for name in names {
-            let service = self.registry.service(name);
-            let settings = self.registry.settings(name).cloned();
-            let view = service
-                .map(|(revision, instances)| ServiceView::new(name.clone(), revision, settings, instances.cloned()));
-            let view = view.map(Arc::new);
-            self.index.publish(name, view.clone());
-            if let Some(view) = view {
-                view.instances().iter().for_each(|instance| self.note_served(instance, view.serves(instance)));
-            }
-        }
-        self.index.set_revision(self.registry.revision());
-    }
-
-    /// Keeps in mind when caches forget an instance that has left DNS.
-    fn note_served(&self, instance: &Instance, served: bool) {
-        instance.pulse.note_served(served, || {
-            let service = &instance.key.service;
-            let own = self.registry.settings(service).and_then(|settings| settings.record_ttl);
-            self.caches.clear_at(service, own, self.clock.tick())
-        });
-    }
-
     /// Lets what still waits know, and gives back the revisions that were reserved and not used.
     async fn finish(mut self) {
         self.writes.close();
@@ -322,9 +274,4 @@ async fn at(instant: Option<Instant>) {
         Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,
     }
-}
-
-fn log(event: &Event) {
-    let status = event.after.as_ref().map_or("gone", |after| after.status().as_str());
-    tracing::debug!(instance = %event.key, change = ?event.change, status, revision = event.revision.0, "changed");
 }

@@ -52,7 +52,7 @@ pub fn registration(body: &Value) -> Arc<Registration> {
 
 /// A running engine.
 pub async fn engine(stored: Vec<Stored>) -> Engine {
-    let rules = Rules { defaults: defaults(), reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 };
+    let rules = Rules::new(defaults(), 11);
     let (engine, mut runner) = Engine::new(Amnesia(stored), rules, Clock::start());
     runner.load().await.unwrap();
     tokio::spawn(runner.run(std::future::pending()));

@@ -39,7 +39,6 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 pub use body::Room;
-pub use pick::Balance;
 pub use serve::{Peer, connections, serve};
 pub use status::About;
 pub use watchers::Watchers;
@@ -47,6 +46,7 @@ pub use watchers::Watchers;
 use crate::config::Setting;
 use crate::engine::{Checks, Engine};
 use crate::model::{Defaults, Revision};
+use crate::select::Rotations;
 
 /// The header that carries the registry's revision.
 pub const REVISION: HeaderName = HeaderName::from_static("srvd-revision");
@@ -61,7 +61,8 @@ pub struct Api {
     pub about: Arc<About>,
     pub readiness: Readiness,
     pub bodies: Room,
-    pub balance: Arc<Balance>,
+    /// Whose turn it is, for `pick`.
+    pub rotations: Arc<Rotations>,
     pub watchers: Watchers,
     /// Cancelled when the server stops: calls that wait for something end then, with what there is to say.
     pub stopping: CancellationToken,

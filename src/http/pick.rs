@@ -9,14 +9,7 @@ use super::params::{Params, Segments};
 use super::problem::Problem;
 use super::{Api, render, selection};
 use crate::model::{Invalid, Reason, Strategy, limits};
-use crate::select::{LoadFactors, Pick, Rotations, eligible};
-
-/// What picking goes by, and what it remembers.
-#[derive(Debug)]
-pub struct Balance {
-    pub factors: LoadFactors,
-    pub rotations: Rotations,
-}
+use crate::select::{Pick, eligible};
 
 /// Picks among the instances that DNS serves and the filters admit, of the lowest priority.
 pub async fn pick(
@@ -35,8 +28,8 @@ pub async fn pick(
         return Err(Invalid::at("key", Reason::Missing).into());
     }
     let key = key.unwrap_or_default();
-    let pick = Pick { strategy, key: &key, selector: &selector, factors: api.balance.factors };
-    let picked = pick.from(eligible(&view, &selector), &api.balance.rotations, &mut rand::random);
+    let pick = Pick { strategy, key: &key, selector: &selector, rules: api.engine.load_rules() };
+    let picked = pick.from(eligible(&view, &selector), &api.rotations, &mut rand::random);
     let instance = picked.ok_or_else(|| {
         let detail = format!("no instance of {service} that was asked for is served");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)

@@ -53,6 +53,10 @@ fn each_member(instance: &Instance, now: Moment, mut set: impl FnMut(&str, Value
             set(name, time(now.wall_at(tick)));
         }
     }
+    // Its lease ran out, and the lapse is held.
+    if instance.pulse.deadline().is_some_and(|deadline| deadline <= now.tick) {
+        set("overdue", true.into());
+    }
 }
 
 /// A change as those who watch are told of it.
@@ -88,7 +92,8 @@ fn change_word(change: Change) -> &'static str {
     match change {
         Change::Registered => "registered",
         Change::Updated => "updated",
-        Change::Status => "status",
+        // What srvd found out about the instance, whether or not the status is another.
+        Change::Status | Change::Weight => "status",
         Change::Deregistered => "deregistered",
         Change::Reaped => "reaped",
     }
@@ -137,6 +142,7 @@ fn reason(instance: &Instance, words: &crate::model::pulse::Words) -> Option<Str
         let at = instance.condition.checks.iter().position(|found| *found == verdict)?;
         Some((at, instance.registration.checks.get(at)?))
     };
+    let overloaded = || "it reports more load than is healthy".to_owned();
     match instance.status() {
         Status::Healthy => None,
         Status::Maintenance => {
@@ -149,7 +155,7 @@ fn reason(instance: &Instance, words: &crate::model::pulse::Words) -> Option<Str
         }),
         Status::Lapsed => Some("its lease ran out without a heartbeat".to_owned()),
         Status::Unhealthy if instance.condition.said == SelfReport::Unhealthy => Some(said("unhealthy")),
-        Status::Unhealthy => check(Verdict::Failing).map(|(at, spec)| {
+        Status::Unhealthy => Some(check(Verdict::Failing).map_or_else(overloaded, |(at, spec)| {
             let kind = spec.kind.as_str();
             match words.result(spec) {
                 Some(CheckResult { passed: false, detail, .. }) => format!("check {at} ({kind}) is failing: {detail}"),
@@ -158,7 +164,7 @@ fn reason(instance: &Instance, words: &crate::model::pulse::Words) -> Option<Str
                 ),
                 _ => format!("check {at} ({kind}) is failing"),
             }
-        }),
+        })),
         Status::Starting if instance.condition.said == SelfReport::Starting => Some(said("starting")),
         Status::Starting => {
             check(Verdict::Unknown).map(|(at, spec)| format!("check {at} ({}) has no result yet", spec.kind.as_str()))

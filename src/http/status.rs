@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 use super::params::Params;
 use super::problem::Problem;
 use super::{Api, render};
-use crate::model::{Status, Tick};
+use crate::model::{Moment, Status, Tick};
+use crate::registry::{Hold, Scope};
 
 /// What does not change while the server runs.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub async fn status(State(api): State<Api>, params: Params) -> Result<Json<Value
         "services": views.len(),
         "instances": counts,
         "watchers": api.watchers.count(),
+        "protection": protection(&api, now),
+        "panicking": views.iter().filter(|view| view.is_panicking()).map(|view| view.name().as_str()).collect::<Vec<_>>(),
         "store": {"kind": api.about.store},
         "listeners": {"dns": addresses(&api.about.dns), "http": addresses(&api.about.http)},
         "checks": {
@@ -56,6 +59,22 @@ pub async fn status(State(api): State<Api>, params: Params) -> Result<Json<Value
         },
         "schedule": {"next_expiry": next_expiry.map(time), "next_check": api.checks.state().next().map(time)},
     })))
+}
+
+/// The lapses that are held, of all services or of one.
+fn protection(api: &Api, now: Moment) -> Value {
+    let hold = |hold: &Hold| {
+        let mut shown = json!({
+            "held": hold.held,
+            "since": render::time(now.wall_at(hold.since)),
+            "until": render::time(now.wall_at(hold.until)),
+        });
+        if let Scope::Service(service) = &hold.scope {
+            shown["service"] = service.as_str().into();
+        }
+        shown
+    };
+    json!({"holds": api.engine.holds().iter().map(hold).collect::<Vec<_>>()})
 }
 
 /// `GET /healthz`

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::Maintenance;
+use super::{Capacity, Maintenance, Pressure};
 
 /// What srvd makes of an instance; in the order in which the first that applies wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -138,11 +138,22 @@ pub struct Condition {
     /// The lease ran out and no heartbeat has come since.
     pub lapsed: bool,
     pub said: SelfReport,
+    /// It reports more load than the configuration lets be healthy.
+    pub overloaded: bool,
+    /// What the load that it reports leaves of its weight.
+    pub capacity: Capacity,
+    /// How far its slow start has come.
+    pub ramp: Capacity,
     /// One verdict for each check of the registration, in its order.
     pub checks: SmallVec<[Verdict; 2]>,
 }
 
 impl Condition {
+    /// Whether it takes a change of the instance to take in how hard it is pressed.
+    pub fn is_changed_by(&self, pressure: Pressure) -> bool {
+        self.overloaded != pressure.overloaded || self.capacity.is_far_from(pressure.capacity)
+    }
+
     pub fn status(&self) -> Status {
         if self.maintenance.is_some() {
             Status::Maintenance
@@ -150,7 +161,7 @@ impl Condition {
             Status::Draining
         } else if self.lapsed {
             Status::Lapsed
-        } else if self.said == SelfReport::Unhealthy || self.checks.contains(&Verdict::Failing) {
+        } else if self.said == SelfReport::Unhealthy || self.overloaded || self.checks.contains(&Verdict::Failing) {
             Status::Unhealthy
         } else if self.said == SelfReport::Starting || self.checks.contains(&Verdict::Unknown) {
             Status::Starting

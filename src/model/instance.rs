@@ -39,8 +39,8 @@ impl Instance {
         self.condition.status()
     }
 
-    /// The weight that answers are ordered by, before scaling.
+    /// The weight that answers are ordered by, before scaling: what load and slow start leave of the registered one.
     pub fn effective_weight(&self) -> Weight {
-        self.registration.weight
+        self.condition.capacity.times(self.condition.ramp).of(self.registration.weight)
     }
 }

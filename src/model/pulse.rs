@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use smol_str::SmolStr;
 
-use super::json::{self as read, Members};
-use super::{CheckSpec, Invalid, LeaseTtl, Reason, Tick, limits};
+use super::json as read;
+use super::{CheckSpec, LeaseTtl, Load, Reason, Tick, limits};
 
 const PERMANENT: u64 = u64::MAX;
 const LAPSED: u64 = u64::MAX - 1;
@@ -65,10 +65,6 @@ pub struct CheckResult {
     pub damped: Option<u32>,
 }
 
-/// How loaded an instance says it is. Shares are 0 to 1.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Load(Map<String, Value>);
-
 impl Pulse {
     /// The pulse of an instance whose lease begins now.
     pub fn begin(now: Tick, ttl: LeaseTtl) -> Self {
@@ -91,6 +87,19 @@ impl Pulse {
         };
         self.ttl.store(ttl, Ordering::SeqCst);
         self.lease.store(deadline(now, ttl), Ordering::SeqCst);
+    }
+
+    /// Gives a lease that has not run out its full ttl, without the instance having been heard.
+    pub fn extend(&self, now: Tick) {
+        let next = deadline(now, self.ttl.load(Ordering::SeqCst));
+        let later = |current: u64| (current < LAPSED && current < next).then_some(next);
+        // One that lapsed, is permanent or lasts longer stays as it is.
+        self.lease.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later).ok();
+    }
+
+    /// Turns a lapsed lease into one that ran out just now: the next heartbeat renews it like any other.
+    pub fn overdue_since(&self, now: Tick) {
+        self.lease.compare_exchange(LAPSED, now.0, Ordering::SeqCst, Ordering::SeqCst).ok();
     }
 
     /// Marks the lease as run out.
@@ -186,37 +195,6 @@ impl Words {
     }
 }
 
-impl Load {
-    pub fn from_json(value: &Value) -> Result<Self, Invalid> {
-        const SHARES: &[&str] = &["cpu", "memory", "disk"];
-        const AMOUNTS: &[&str] = &["latency_ms", "connections", "requests", "errors"];
-        let members = Members::of(value, &[SHARES, AMOUNTS].concat(), &[])?;
-        for share in SHARES {
-            members.optional(share, |value| match value.as_f64() {
-                None => Err(Reason::Type { expected: "a number" }),
-                Some(number) if (0.0..=1.0).contains(&number) => Ok(()),
-                Some(_) => Err(Reason::Range { min: 0, max: 1 }),
-            })?;
-        }
-        for amount in AMOUNTS {
-            members.optional(amount, |value| match value.as_f64() {
-                Some(number) if number >= 0.0 => Ok(()),
-                _ => Err(Reason::Type { expected: "a number that is not negative" }),
-            })?;
-        }
-        Ok(Self(value.as_object().cloned().unwrap_or_default()))
-    }
-
-    /// One number of the report, if it has it.
-    pub fn number(&self, name: &str) -> Option<f64> {
-        self.0.get(name)?.as_f64()
-    }
-
-    pub fn to_json(&self) -> Value {
-        Value::Object(self.0.clone())
-    }
-}
-
 /// Reads the message that a heartbeat may carry.
 pub fn message(value: &Value) -> Result<SmolStr, Reason> {
     let text = read::string(value)?;
@@ -230,7 +208,6 @@ pub fn message(value: &Value) -> Result<SmolStr, Reason> {
 mod tests {
     use super::*;
     use crate::model::Span;
-    use serde_json::json;
 
     const TTL: LeaseTtl = LeaseTtl::For(Span::from_millis(100));
 
@@ -262,24 +239,26 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_is_extended_and_brought_back() {
+        let pulse = Pulse::begin(Tick(0), TTL);
+        pulse.extend(Tick(50));
+        assert_eq!((pulse.deadline(), pulse.last_heartbeat()), (Some(Tick(150)), None));
+        pulse.extend(Tick(20));
+        assert_eq!(pulse.deadline(), Some(Tick(150)), "never shorter");
+        pulse.lapse();
+        pulse.extend(Tick(200));
+        assert_eq!(pulse.deadline(), None, "what has lapsed stays so");
+        pulse.overdue_since(Tick(300));
+        assert_eq!(pulse.deadline(), Some(Tick(300)));
+        assert_eq!(pulse.renew(Tick(301)), Renewal::Renewed);
+        pulse.overdue_since(Tick(302));
+        assert_eq!(pulse.deadline(), Some(Tick(401)), "only what has lapsed is brought back");
+    }
+
+    #[test]
     fn a_permanent_lease_never_lapses() {
         let pulse = Pulse::begin(Tick(0), LeaseTtl::Permanent);
         assert_eq!(pulse.expire(Tick(u64::MAX - 2)), Err(None));
         assert_eq!(pulse.renew(Tick(5)), Renewal::Renewed);
-    }
-
-    #[test]
-    fn load_is_checked() {
-        let good = json!({"cpu": 0.5, "memory": 1, "latency_ms": 12.5, "connections": 3});
-        assert_eq!(Load::from_json(&good).unwrap().to_json(), good);
-        for (load, field) in [
-            (json!({"cpu": 1.5}), "cpu"),
-            (json!({"cpu": "high"}), "cpu"),
-            (json!({"errors": -1}), "errors"),
-            (json!({"gpu": 1}), "gpu"),
-            (json!(1), ""),
-        ] {
-            assert_eq!(Load::from_json(&load).unwrap_err().field, field, "{load}");
-        }
     }
 }

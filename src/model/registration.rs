@@ -103,6 +103,7 @@ pub const REPLY_MEMBERS: &[&str] = &[
     "changed_at",
     "last_heartbeat",
     "expires_at",
+    "overdue",
     "revision",
 ];
 

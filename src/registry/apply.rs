@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::command::{Observation, Report};
 use super::{Change, Changes, Command, Done, Event, Refusal, Registry, kept_verdicts};
 use crate::model::{
-    CheckSpec, Condition, DrainedBy, Instance, Invalid, Key, Moment, Pulse, Reason, Registration, Renewal, SelfReport,
-    Verdict,
+    CheckSpec, Condition, DrainedBy, Instance, Invalid, Key, Moment, Pressure, Pulse, Reason, Registration, Renewal,
+    SelfReport, Verdict,
 };
 
 impl Registry {
@@ -24,7 +24,7 @@ impl Registry {
             }
             Command::Patch { key, patch, from } => self.patch(key, patch, from, now, changes),
             Command::Deregister { key } => self.remove(key, Change::Deregistered, changes),
-            Command::Heartbeat { key, report } => self.heartbeat(key, report, now, changes),
+            Command::Heartbeat { key, report, pressure } => self.heartbeat(key, report, pressure, now, changes),
             Command::Observe(observation) => self.observe(observation, now, changes),
             Command::Drain { key } => self.drain(key, now, changes),
             Command::Maintain { key, reason } => self.maintain(key, reason, now, changes),
@@ -32,43 +32,12 @@ impl Registry {
             Command::Set { service, settings } => self.set(service, settings, now, changes),
             Command::Reconfigure { rules, answers_change } => {
                 self.set_rules(*rules, now, changes);
-                if answers_change {
+                if answers_change || !changes.turned.is_empty() {
                     self.revision = self.revision.next();
                 }
                 Ok(Done::Noted)
             }
             Command::Subscribe { id, subscription } => self.subscribe(id, subscription, changes),
-        }
-    }
-
-    /// The earliest deadline, to be given to [`Self::expire`] once it has come.
-    pub fn next_deadline(&self) -> Option<crate::model::Tick> {
-        self.deadlines.first()
-    }
-
-    /// Carries out every deadline that has come. One whose lease was renewed meanwhile is armed anew.
-    pub fn expire(&mut self, now: Moment, changes: &mut Changes) {
-        while let Some(key) = self.deadlines.pop(now.tick) {
-            let Some(entry) =
-                self.services.get_mut(&key.service).and_then(|service| service.instances.get_mut(&key.id))
-            else {
-                continue;
-            };
-            entry.due = None;
-            let instance = Arc::clone(&entry.instance);
-            if !instance.condition.lapsed && instance.pulse.expire(now.tick).is_ok() {
-                let condition = Condition { lapsed: true, ..instance.condition.clone() };
-                self.revise(&instance, None, condition, Change::Status, now, changes);
-                continue;
-            }
-            match entry.next_due(&self.rules) {
-                Some(due) if due > now.tick => {
-                    entry.due = Some(due);
-                    self.deadlines.arm(&key, Some(due));
-                }
-                Some(_) => drop(self.remove(key, Change::Reaped, changes)),
-                None => {}
-            }
         }
     }
 
@@ -124,14 +93,14 @@ impl Registry {
     ) -> Arc<Instance> {
         let pulse = Pulse::begin(now.tick, registration.ttl);
         pulse.heard(now.tick);
+        let condition = Condition {
+            maintenance: self.mark(&key).cloned(),
+            said: registration.status,
+            checks: registration.checks.iter().map(|_| Verdict::Unknown).collect(),
+            ..Condition::default()
+        };
         let instance = Arc::new(Instance {
-            condition: Condition {
-                maintenance: self.mark(&key).cloned(),
-                draining: None,
-                lapsed: false,
-                said: registration.status,
-                checks: registration.checks.iter().map(|_| Verdict::Unknown).collect(),
-            },
+            condition: self.ramped(None, &key.service, &registration, condition, now),
             created_at: now.wall,
             changed_at: now.wall,
             revision: self.revision.next(),
@@ -196,11 +165,16 @@ impl Registry {
         &mut self,
         key: Key,
         report: Option<Report>,
+        pressure: Option<Pressure>,
         now: Moment,
         changes: &mut Changes,
     ) -> Result<Done, Refusal> {
         let current = self.instance(&key).cloned().ok_or(Refusal::Unknown(key))?;
         let current = self.renew(&current, now, changes);
+        let current = match pressure {
+            Some(pressure) => self.press(&current, pressure, now, changes),
+            None => current,
+        };
         let mut condition = current.condition.clone();
         match report {
             None => {}
@@ -252,7 +226,7 @@ impl Registry {
         self.revise(current, None, condition, Change::Status, now, changes)
     }
 
-    fn remove(&mut self, key: Key, change: Change, changes: &mut Changes) -> Result<Done, Refusal> {
+    pub(super) fn remove(&mut self, key: Key, change: Change, changes: &mut Changes) -> Result<Done, Refusal> {
         let before = self.instance(&key).cloned().ok_or_else(|| Refusal::Unknown(key.clone()))?;
         self.revision = self.revision.next();
         if let Some(service) = self.services.get_mut(&key.service) {
@@ -264,7 +238,7 @@ impl Registry {
     }
 
     /// The next revision of a registered instance.
-    fn revise(
+    pub(super) fn revise(
         &mut self,
         current: &Arc<Instance>,
         registration: Option<Arc<Registration>>,
@@ -273,12 +247,13 @@ impl Registry {
         now: Moment,
         changes: &mut Changes,
     ) -> Arc<Instance> {
+        let registration = registration.unwrap_or_else(|| Arc::clone(&current.registration));
         let next = Arc::new(Instance {
             key: current.key.clone(),
-            registration: registration.unwrap_or_else(|| Arc::clone(&current.registration)),
-            condition,
+            condition: self.ramped(Some(current), &current.key.service, &registration, condition, now),
+            registration,
             created_at: current.created_at,
-            changed_at: now.wall,
+            changed_at: if change == Change::Weight { current.changed_at } else { now.wall },
             revision: self.revision.next(),
             pulse: Arc::clone(&current.pulse),
         });

@@ -9,8 +9,8 @@ use smol_str::SmolStr;
 use super::Rules;
 use super::record::{RecordChange, RecordName};
 use crate::model::{
-    CheckSpec, Instance, Invalid, Key, Maintenance, Pulse, Registration, Revision, SelfReport, ServiceName, Settings,
-    Subscription, SubscriptionId, Verdict,
+    CheckSpec, Instance, Invalid, Key, Maintenance, Pressure, Pulse, Registration, Revision, SelfReport, ServiceName,
+    Settings, Subscription, SubscriptionId, Verdict,
 };
 
 /// A request for a change.
@@ -35,6 +35,7 @@ pub enum Command {
     Heartbeat {
         key: Key,
         report: Option<Report>,
+        pressure: Option<Pressure>,
     },
     /// The verdict of a check turned.
     Observe(Observation),
@@ -129,16 +130,19 @@ pub enum Refusal {
 pub struct Changes {
     pub events: Vec<Event>,
     pub records: Vec<RecordChange>,
+    /// Services of which other instances are served although nothing about one of them has changed.
+    pub turned: Vec<ServiceName>,
 }
 
 impl Changes {
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.records.is_empty()
+        self.events.is_empty() && self.records.is_empty() && self.turned.is_empty()
     }
 
-    /// The records that changed, in no order.
+    /// The records that have to be kept anew, in no order.
     pub fn names(&self) -> impl Iterator<Item = RecordName> {
-        let instances = self.events.iter().map(|event| RecordName::Instance(event.key.clone()));
+        let kept = self.events.iter().filter(|event| event.change != Change::Weight);
+        let instances = kept.map(|event| RecordName::Instance(event.key.clone()));
         instances.chain(self.records.iter().map(|change| change.name.clone()))
     }
 
@@ -149,7 +153,7 @@ impl Changes {
             RecordName::Settings(service) => Some(service.clone()),
             _ => None,
         });
-        of_instances.chain(of_settings).collect()
+        of_instances.chain(of_settings).chain(self.turned.iter().cloned()).collect()
     }
 }
 
@@ -172,6 +176,8 @@ pub enum Change {
     Updated,
     /// The facts about the instance changed, not its registration.
     Status,
+    /// Its effective weight changed, and nothing else. This is not worth keeping: a restart begins with full weights.
+    Weight,
     Deregistered,
     /// Removed by itself: long after its lease lapsed, or unhealthy for too long.
     Reaped,

@@ -12,23 +12,30 @@
 mod apply;
 mod command;
 mod deadline;
+mod expiry;
 mod operator;
+mod protection;
 mod record;
 mod records;
 mod service;
+mod slow_start;
+mod weight;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use command::{Change, Changes, Command, Done, Event, Observation, Refusal, Report};
+pub use protection::{Hold, ProtectionRules, Scope};
 pub use record::{Kind, Record, RecordChange, RecordName};
 
 use smallvec::SmallVec;
 
 use crate::model::{
-    CheckSpec, Condition, Defaults, Instance, Key, Moment, Pulse, Registration, Revision, ServiceName, Span, Verdict,
+    CheckSpec, Condition, Defaults, Instance, Key, LoadRules, Moment, Pulse, Registration, Revision, ServiceName, Span,
+    Verdict,
 };
 use deadline::Deadlines;
+use protection::Protection;
 use service::{Entry, Service};
 
 /// What the configuration says about all registrations.
@@ -42,6 +49,28 @@ pub struct Rules {
     pub apex_octets: usize,
     /// TTL, in seconds, of the records of services that have none of their own.
     pub record_ttl: u32,
+    pub protection: ProtectionRules,
+    /// The healthy share, 0 to 1, below which unhealthy instances are served too; 0: never.
+    pub panic_threshold: f64,
+    pub load: LoadRules,
+}
+
+impl Rules {
+    /// The rules of a configuration that says nothing beyond this.
+    pub fn new(defaults: Defaults, apex_octets: usize) -> Self {
+        Self {
+            defaults,
+            reap_after: Self::REAP_AFTER,
+            apex_octets,
+            record_ttl: Self::RECORD_TTL,
+            protection: ProtectionRules::default(),
+            panic_threshold: 0.0,
+            load: LoadRules::default(),
+        }
+    }
+
+    pub const REAP_AFTER: Span = Span::from_secs(60);
+    pub const RECORD_TTL: u32 = 5;
 }
 
 /// All services and their instances at one revision.
@@ -52,6 +81,9 @@ pub struct Registry {
     /// What is kept beside the instances.
     records: BTreeMap<RecordName, Record>,
     deadlines: Deadlines,
+    protection: Protection,
+    /// How many instances have a lease that has not lapsed.
+    leases: usize,
     revision: Revision,
 }
 
@@ -74,6 +106,8 @@ impl Registry {
             services: HashMap::default(),
             records: BTreeMap::new(),
             deadlines: Deadlines::default(),
+            protection: Protection::default(),
+            leases: 0,
             revision,
         }
     }
@@ -128,6 +162,9 @@ impl Registry {
     pub fn undo(&mut self, changes: &Changes, now: Moment) {
         for change in changes.records.iter().rev() {
             self.keep(&change.name, change.before.clone());
+            if let RecordName::Settings(service) = &change.name {
+                self.follow_panic_threshold(service);
+            }
         }
         for event in changes.events.iter().rev() {
             match &event.before {
@@ -143,11 +180,12 @@ impl Registry {
         }
     }
 
-    /// Other rules from now on: those that have lapsed already are removed when the new ones say so, and instances that
-    /// bring no checks get the new default ones.
+    /// Other rules from now on: those that have lapsed already are removed when the new ones say so, instances that bring
+    /// no checks get the new default ones, and the healthy share of each service is judged anew.
     fn set_rules(&mut self, rules: Rules, now: Moment, changes: &mut Changes) {
         let rearm = self.rules.reap_after != rules.reap_after;
         let other_checks = self.rules.defaults.checks != rules.defaults.checks;
+        let other_threshold = self.rules.panic_threshold != rules.panic_threshold;
         self.rules = rules;
         let entries = self.services.values_mut().flat_map(|service| service.instances.values_mut());
         for entry in entries.filter(|entry| rearm && entry.instance.condition.lapsed) {
@@ -155,32 +193,54 @@ impl Registry {
             entry.due = entry.next_due(&self.rules);
             self.deadlines.arm(&entry.instance.key, entry.due);
         }
-        if other_checks {
-            let mut services: Vec<ServiceName> = self.services.keys().cloned().collect();
-            services.sort_unstable();
-            services.iter().for_each(|service| self.follow_default_checks(service, now, changes));
+        if !other_checks && !other_threshold {
+            return;
         }
+        let mut services: Vec<ServiceName> = self.services.keys().cloned().collect();
+        services.sort_unstable();
+        for service in services {
+            if other_checks {
+                self.follow_default_checks(&service, now, changes);
+            }
+            if self.follow_panic_threshold(&service) {
+                changes.turned.push(service);
+            }
+        }
+    }
+
+    /// Whether so few instances of a service are healthy that its unhealthy ones are served too.
+    pub fn is_panicking(&self, name: &ServiceName) -> bool {
+        self.services.get(name).is_some_and(|service| service.panicking)
     }
 
     /// Makes `instance` the current one under its key and arms its deadline.
     fn put(&mut self, instance: Arc<Instance>, now: Moment) {
+        let slow_start = self.slow_start(&instance.key.service, &instance.registration);
+        let threshold = self.panic_threshold(&instance.key.service);
         let service = self.services.entry(instance.key.service.clone()).or_default();
         service.revision = service.revision.max(instance.revision);
+        self.leases -= service.leases();
         let old = service.remove(&instance.key.id);
         if let Some(old) = &old {
             self.deadlines.disarm(&old.instance.key, old.due);
         }
-        let entry = Entry::new(instance, old.as_ref(), now.tick, &self.rules);
+        let entry = Entry::new(instance, old.as_ref(), slow_start, now.tick, &self.rules);
         self.deadlines.arm(&entry.instance.key, entry.due);
         service.insert(entry);
+        self.leases += service.leases();
+        service.reconsider_panic(threshold);
     }
 
     /// Removes the instance under `key`, and its service with the last one.
     fn take(&mut self, key: &Key) {
+        let threshold = self.panic_threshold(&key.service);
         let Some(service) = self.services.get_mut(&key.service) else { return };
+        self.leases -= service.leases();
         if let Some(entry) = service.remove(&key.id) {
             self.deadlines.disarm(key, entry.due);
         }
+        self.leases += service.leases();
+        service.reconsider_panic(threshold);
         if service.instances.is_empty() {
             self.services.remove(&key.service);
         }

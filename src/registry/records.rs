@@ -53,6 +53,7 @@ impl Registry {
         if let Some(entry) = self.services.get_mut(&service) {
             entry.revision = self.revision;
         }
+        self.follow_panic_threshold(&service);
         self.follow_default_checks(&service, now, changes);
         Ok(Done::Noted)
     }

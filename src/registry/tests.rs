@@ -1,9 +1,11 @@
 //! The registry by tables; and what all tests of it begin from.
 
+mod expiry;
 mod life;
 mod operator;
 mod property;
 mod settings;
+mod weight;
 
 use std::net::IpAddr;
 
@@ -18,7 +20,7 @@ const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 fn rules() -> Rules {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
-    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 }
+    Rules::new(defaults, 11)
 }
 
 fn at(tick: u64) -> Moment {
@@ -99,7 +101,7 @@ fn a_lease_lapses_comes_back_and_is_reaped() {
     );
     assert_eq!(shell.status("a"), Some(Status::Lapsed));
     shell.pass(50_000);
-    let (done, events) = shell.apply(Command::Heartbeat { key: key("web", "a"), report: None });
+    let (done, events) = shell.apply(Command::Heartbeat { key: key("web", "a"), report: None, pressure: None });
     assert!(done.is_ok() && events.len() == 1);
     assert_eq!(shell.status("a"), Some(Status::Healthy));
     assert_eq!(shell.pass(10_000).len(), 1);
@@ -107,7 +109,7 @@ fn a_lease_lapses_comes_back_and_is_reaped() {
     assert_eq!(shell.pass(1)[0].change, Change::Reaped);
     assert!(shell.registry.service(&key("web", "a").service).is_none());
     assert_eq!(shell.registry.next_deadline(), None);
-    let (done, _) = shell.apply(Command::Heartbeat { key: key("web", "a"), report: None });
+    let (done, _) = shell.apply(Command::Heartbeat { key: key("web", "a"), report: None, pressure: None });
     assert_eq!(done.unwrap_err(), Refusal::Unknown(key("web", "a")));
 }
 
@@ -130,9 +132,17 @@ fn an_instance_unhealthy_for_too_long_is_removed() {
     let mut shell = Shell::new();
     drop(shell.register("a", json!({"ttl": "none", "deregister_after": "1m", "status": "unhealthy"})));
     assert!(shell.pass(59_999).is_empty());
-    drop(shell.apply(Command::Heartbeat { key: key("web", "a"), report: Some(Report::Is(SelfReport::Healthy)) }));
+    drop(shell.apply(Command::Heartbeat {
+        key: key("web", "a"),
+        report: Some(Report::Is(SelfReport::Healthy)),
+        pressure: None,
+    }));
     assert!(shell.pass(60_000).is_empty());
-    drop(shell.apply(Command::Heartbeat { key: key("web", "a"), report: Some(Report::Is(SelfReport::Unhealthy)) }));
+    drop(shell.apply(Command::Heartbeat {
+        key: key("web", "a"),
+        report: Some(Report::Is(SelfReport::Unhealthy)),
+        pressure: None,
+    }));
     drop(shell.register("a", json!({"ttl": "none", "deregister_after": "1m", "status": "unhealthy", "weight": 2})));
     assert_eq!(shell.pass(60_000)[0].change, Change::Reaped, "replacing does not start the time anew");
 }
@@ -201,7 +211,11 @@ fn verdicts_count_for_their_life_and_check_only() {
 fn patches_merge_and_keep_the_rest() {
     let mut shell = Shell::new();
     drop(shell.register("a", json!({"weight": 3, "metadata": {"team": "shop", "zone": "a"}, "version": "1"})));
-    drop(shell.apply(Command::Heartbeat { key: key("web", "a"), report: Some(Report::Is(SelfReport::Unhealthy)) }));
+    drop(shell.apply(Command::Heartbeat {
+        key: key("web", "a"),
+        report: Some(Report::Is(SelfReport::Unhealthy)),
+        pressure: None,
+    }));
     let patch = |shell: &mut Shell, patch: Value| {
         let (done, events) = shell.apply(Command::Patch { key: key("web", "a"), patch, from: FROM });
         done.map(|_| events.len()).map_err(|refusal| refusal.to_string())

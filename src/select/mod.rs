@@ -3,12 +3,10 @@
 //! Nothing here reads a clock or draws a number: randomness is an argument, and what a strategy remembers from one pick
 //! to the next is in [`Rotations`], which its owner keeps.
 
-mod load;
 mod pick;
 mod rotation;
 mod selector;
 
-pub use load::LoadFactors;
 pub use pick::{Pick, eligible};
 pub use rotation::Rotations;
 pub use selector::Selector;

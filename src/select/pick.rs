@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::load::LoadFactors;
 use super::{Rotations, Selector};
 use crate::answer::ServiceView;
 use crate::answer::order::{self, Candidate, Draw};
-use crate::model::{Instance, InstanceId, Load, Strategy};
+use crate::model::{Instance, InstanceId, Load, LoadRules, Strategy};
+
+/// The load of an instance that reports none: in the middle, so that it is neither flooded nor left out.
+const HALF: f64 = 0.5;
 
 /// The instances to pick from: those that DNS serves and `selector` admits, of the lowest priority that has one. Those of
 /// weight 0 are only among them when there are no others. They come in the order of their ids.
@@ -38,7 +40,7 @@ pub struct Pick<'a> {
     pub key: &'a str,
     /// What the candidates were selected by: each selection has turns of its own.
     pub selector: &'a Selector,
-    pub factors: LoadFactors,
+    pub rules: LoadRules,
 }
 
 impl Pick<'_> {
@@ -69,7 +71,10 @@ impl Pick<'_> {
                 candidates.get(place as usize).map(|candidate| candidate.item)
             }
             Strategy::LeastLoaded => {
-                let load = |instance: &Instance| instance.pulse.words(|words| self.factors.load(words.load.as_ref()));
+                let total = |load: &Load| load.total(&self.rules);
+                let load = |instance: &Instance| {
+                    instance.pulse.words(|words| words.load.as_ref().and_then(total).unwrap_or(HALF))
+                };
                 let loads = candidates.iter().map(|candidate| load(candidate.item)).collect();
                 drawn(least(candidates, loads), random())
             }

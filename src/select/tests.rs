@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::answer::ServiceView;
 use crate::model::{
-    CheckDefaults, Condition, Defaults, Instance, InstanceId, Key, LeaseTtl, Load, Pulse, Registration, Revision,
-    ServiceName, Span, Status, Strategy, Tick,
+    CheckDefaults, Condition, Defaults, Instance, InstanceId, Key, LeaseTtl, Load, LoadRules, Pulse, Registration,
+    Revision, ServiceName, Span, Status, Strategy, Tick,
 };
 
 /// Numbers that look random (SplitMix64).
@@ -50,7 +50,7 @@ fn instance(id: &str, body: Value, load: Option<Value>) -> Arc<Instance> {
 }
 
 fn view(instances: Vec<Arc<Instance>>) -> ServiceView {
-    ServiceView::new(ServiceName::parse("web").unwrap(), Revision(1), None, instances.into_iter())
+    ServiceView::new(ServiceName::parse("web").unwrap(), Revision(1), None, false, instances.into_iter())
 }
 
 /// Instances `a`, `b` and so on of these weights.
@@ -60,7 +60,7 @@ fn weighing(weights: &[u16]) -> ServiceView {
     view(weights.iter().enumerate().map(named).collect())
 }
 
-const FACTORS: LoadFactors = LoadFactors { cpu: 0.4, memory: 0.3, latency: 0.3, latency_ms: 1000 };
+const RULES: LoadRules = LoadRules { cpu: 0.4, memory: 0.3, latency: 0.3, latency_ms: 1000, limit: 0.0 };
 
 /// How often each is picked.
 fn counts(view: &ServiceView, strategy: Strategy, picks: u64) -> BTreeMap<String, u64> {
@@ -69,7 +69,7 @@ fn counts(view: &ServiceView, strategy: Strategy, picks: u64) -> BTreeMap<String
     let mut counts = BTreeMap::new();
     for number in 0..picks {
         let key = format!("user-{number}");
-        let pick = Pick { strategy, key: &key, selector: &selector, factors: FACTORS };
+        let pick = Pick { strategy, key: &key, selector: &selector, rules: RULES };
         let picked = pick.from(eligible(view, &selector), &rotations, &mut random).unwrap();
         *counts.entry(picked.key.id.to_string()).or_default() += 1;
     }
@@ -78,7 +78,7 @@ fn counts(view: &ServiceView, strategy: Strategy, picks: u64) -> BTreeMap<String
 
 fn owner(view: &ServiceView, key: &str) -> String {
     let selector = Selector::default();
-    let pick = Pick { strategy: Strategy::ConsistentHash, key, selector: &selector, factors: FACTORS };
+    let pick = Pick { strategy: Strategy::ConsistentHash, key, selector: &selector, rules: RULES };
     let picked = pick.from(eligible(view, &selector), &Rotations::default(), &mut || panic!("nothing is random"));
     picked.unwrap().key.id.to_string()
 }
@@ -122,8 +122,8 @@ fn the_least_loaded_is_picked() {
             loads(&[("a", 1, Some(json!({"cpu": 0.9}))), ("b", 9, Some(json!({"cpu": 0.95})))]),
             "a",
         ),
-        (Strategy::LeastLoaded, loads(&[("a", 1, None), ("b", 1, Some(json!({"cpu": 0.6})))]), "a"),
-        (Strategy::LeastLoaded, loads(&[("a", 1, None), ("b", 1, Some(json!({"cpu": 0.4})))]), "b"),
+        (Strategy::LeastLoaded, loads(&[("a", 1, None), ("b", 1, Some(json!({"cpu": 0.9, "memory": 0.6})))]), "a"),
+        (Strategy::LeastLoaded, loads(&[("a", 1, None), ("b", 1, Some(json!({"cpu": 0.9, "memory": 0.4})))]), "b"),
         (
             Strategy::LeastLoaded,
             loads(&[("a", 1, Some(json!({"latency_ms": 900}))), ("b", 1, Some(json!({"latency_ms": 800})))]),
@@ -179,7 +179,7 @@ fn only_the_lowest_priority_is_picked_from() {
 fn there_may_be_nobody_to_pick() {
     let selector = Selector::default();
     for strategy in Strategy::ALL {
-        let pick = Pick { strategy, key: "k", selector: &selector, factors: FACTORS };
+        let pick = Pick { strategy, key: "k", selector: &selector, rules: RULES };
         assert!(pick.from(Vec::new(), &Rotations::default(), &mut || 7).is_none(), "{strategy:?}");
     }
 }

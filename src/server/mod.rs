@@ -22,7 +22,7 @@ use tokio::runtime::Builder;
 use crate::cli::ConfigArgs;
 use crate::config::{Config, Loaded, Setting, Sources, StoreKind};
 use crate::dns::{self, RateLimiter, Responder};
-use crate::engine::{Checks, Clock, Engine, Store};
+use crate::engine::{Checks, Clock, Engine, Standstill, Store};
 use crate::health;
 use crate::http::Readiness;
 use crate::store::{Embedded, Memory};
@@ -123,7 +123,8 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
     let (mut stop, hangup) = signals.split();
     let (config, addresses) = (loaded.config, listeners.own_addresses());
     let current = Current { config, zones, addresses, cookie_secret: rand::random() };
-    let (engine, runner) = Engine::new(store, settings::rules(&current.config), Clock::start());
+    let (engine, mut runner) = Engine::new(store, settings::rules(&current.config), Clock::start());
+    runner.heed(Standstill::watch()?);
     if !current.config.dns.reverse_zones.is_empty() {
         engine.index().keep_addresses(&current.config.dns.reverse_zones);
     }

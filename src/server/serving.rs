@@ -13,7 +13,6 @@ use crate::config::{Config, StoreKind};
 use crate::dns;
 use crate::engine::Checks;
 use crate::http::{self, About, Api, Readiness};
-use crate::select::{LoadFactors, Rotations};
 
 /// The longest that open connections may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -62,7 +61,7 @@ impl Serving {
             about: Arc::new(about(&current.config, &listeners)),
             readiness: readiness.clone(),
             bodies: http::Room::default(),
-            balance: Arc::new(balance(&current.config)),
+            rotations: Arc::default(),
             watchers: http::Watchers::among(connections),
             stopping: stop.clone(),
         };
@@ -86,13 +85,6 @@ impl Serving {
         tokio::task::spawn_blocking(|| self.workers.stop()).await.ok();
         drop(self.dns_runtime);
     }
-}
-
-fn balance(config: &Config) -> http::Balance {
-    let load = &config.load;
-    let factors =
-        LoadFactors { cpu: load.cpu, memory: load.memory, latency: load.latency, latency_ms: load.latency_ms };
-    http::Balance { factors, rotations: Rotations::default() }
 }
 
 /// Serves DNS over both transports.

@@ -15,6 +15,9 @@ pub fn rules(config: &Config) -> Rules {
         reap_after: config.leases.reap_after,
         apex_octets: config.dns.zone.wire().len(),
         record_ttl: config.dns.record_ttl,
+        protection: config.leases.protection(),
+        panic_threshold: config.health.panic_threshold,
+        load: config.load.rules(),
     }
 }
 

@@ -57,14 +57,16 @@ pub fn decode(name: RecordName, stored: &[u8], loaded: &mut Loaded) -> Result<()
 }
 
 fn instance_to_text(instance: &Instance) -> Text {
-    // The mark of maintenance is a record of its own.
-    let Condition { maintenance: _, draining, lapsed, said, checks } = &instance.condition;
+    // The mark of maintenance is a record of its own; weights are not kept, as what bears on them is reported anew.
+    let Condition { maintenance: _, draining, lapsed, said, overloaded, checks, capacity: _, ramp: _ } =
+        &instance.condition;
     let (mut text, mut registration) = (Text::new(), Text::new());
     instance.registration.each_member(|name, value| registration.set(name, &value));
     text.set_text("registration", &registration);
     text.set("brings_checks", &instance.registration.brings_checks.into());
     text.set("lapsed", &(*lapsed).into());
     text.set("said", &said.as_str().into());
+    text.set("overloaded", &(*overloaded).into());
     text.set("verdicts", &checks.iter().map(|verdict| verdict.as_str()).collect());
     text.set("created_at", &instance.created_at.to_string().into());
     text.set("changed_at", &instance.changed_at.to_string().into());
@@ -83,6 +85,7 @@ fn instance(key: Key, value: &Value) -> Result<Stored, Invalid> {
         "drained_by",
         "lapsed",
         "said",
+        "overloaded",
         "verdicts",
         "created_at",
         "changed_at",
@@ -102,7 +105,9 @@ fn instance(key: Key, value: &Value) -> Result<Stored, Invalid> {
         draining: members.optional("drained_by", drained_by)?.or(left),
         lapsed: members.required("lapsed", read::boolean)?,
         said: members.required("said", said)?,
+        overloaded: members.optional("overloaded", read::boolean)?.unwrap_or(false),
         checks: verdicts.into(),
+        ..Condition::default()
     };
     condition.checks.resize(registration.checks.len(), Verdict::Unknown);
     let stored = Stored {

@@ -45,7 +45,9 @@ fn instance(key: Key, weight: u16, revision: u64) -> Arc<Instance> {
             draining: Some(DrainedBy::Operator),
             lapsed: true,
             said: SelfReport::Unhealthy,
+            overloaded: true,
             checks: [Verdict::Passing, Verdict::Failing].into_iter().collect(),
+            ..Condition::default()
         },
         created_at: "2026-01-01T00:00:00Z".parse().unwrap(),
         changed_at: "2026-01-01T00:00:01.5Z".parse().unwrap(),

@@ -26,7 +26,7 @@ pub const LIVE: &str = "svc.local";
 fn rules() -> Rules {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
-    Rules { defaults, reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 }
+    Rules::new(defaults, 11)
 }
 
 /// An index with the service `web`, whose instances have tags, metadata and addresses of both families.

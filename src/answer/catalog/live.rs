@@ -22,25 +22,28 @@ impl Catalog {
         for _ in 0..MAX_HOPS {
             let resolved = self.resolve_once(registry, &name, qtype, draw);
             stand_in = stand_in.or(resolved.stand_in);
+            let remark = resolved.remark;
             match resolved.outcome {
                 Outcome::NoData { aliases, soa } => {
                     let next = alias_end(&aliases).filter(|next| self.is_registered(registry, next));
                     let Some(next) = next else {
-                        return Resolved { outcome: Outcome::NoData { aliases, soa }.behind(chain), stand_in };
+                        let outcome = Outcome::NoData { aliases, soa }.behind(chain);
+                        return Resolved { outcome, stand_in, remark };
                     };
                     chain.extend(aliases);
                     name = next;
                 }
-                end => return Resolved { outcome: end.behind(chain), stand_in },
+                end => return Resolved { outcome: end.behind(chain), stand_in, remark },
             }
         }
-        Resolved { outcome: Outcome::ServFail, stand_in }
+        Resolved { outcome: Outcome::ServFail, stand_in, remark: None }
     }
 
     fn resolve_once(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Resolved {
         let soa = self.negative_soa(registry);
         if let Some(node) = self.node(registry, qname).filter(Node::is_registered) {
-            return Resolved::of_itself(self.registered(registry, &node, qname, qtype, draw, soa));
+            let outcome = self.registered(registry, &node, qname, qtype, draw, soa);
+            return Resolved { remark: node.remark(&outcome), outcome, stand_in: None };
         }
         let beyond = |name: &Name| match self.node(registry, name) {
             None if self.above.contains(name) => Beyond::Exists,

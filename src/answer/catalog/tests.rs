@@ -58,7 +58,7 @@ impl Live for Views {
 fn views(instances: &[(&str, &str, Value)]) -> Views {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
-    let rules = Rules { defaults: defaults.clone(), reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 };
+    let rules = Rules::new(defaults.clone(), 11);
     let mut registry = Registry::new(rules, Revision::ZERO);
     let now = Moment { tick: Tick(0), wall: jiff::Timestamp::UNIX_EPOCH };
     for (service, id, extra) in instances {
@@ -70,7 +70,7 @@ fn views(instances: &[(&str, &str, Value)]) -> Views {
     }
     let view = |name: &ServiceName| {
         let (revision, instances) = registry.service(name).unwrap();
-        (name.to_string(), Arc::new(ServiceView::new(name.clone(), revision, None, instances.cloned())))
+        (name.to_string(), Arc::new(ServiceView::new(name.clone(), revision, None, false, instances.cloned())))
     };
     Views(registry.services().map(view).collect())
 }

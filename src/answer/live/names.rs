@@ -14,9 +14,10 @@
 
 use std::sync::Arc;
 
+use super::super::outcome::{Outcome, Remark};
 use super::super::view::{Filter, ServiceView};
 use super::{Live, LiveZone};
-use crate::model::{Instance, PortName, Protocol};
+use crate::model::{Instance, PortName, Protocol, Status};
 
 /// What a name in the live zone stands for.
 #[derive(Debug)]
@@ -60,6 +61,22 @@ impl Node {
     /// Whether the name is the registry's, with all its types.
     pub fn is_registered(&self) -> bool {
         !matches!(self, Self::EmptyNonTerminal)
+    }
+
+    /// What people should know about this outcome of the name.
+    pub fn remark(&self, outcome: &Outcome) -> Option<Remark> {
+        let (serves, serves_unhealthy) = match self {
+            Self::Set(set) => (set.view.served(&set.filter()).next().is_some(), set.view.is_panicking()),
+            Self::Host { view, instance } | Self::ServiceInstance { view, instance } => {
+                (view.serves(instance), instance.status() == Status::Unhealthy)
+            }
+            Self::ServiceTypes | Self::EmptyNonTerminal => return None,
+        };
+        match outcome {
+            Outcome::Answer { .. } if serves_unhealthy => Some(Remark::Panic),
+            Outcome::NoData { .. } if !serves => Some(Remark::NoneServed),
+            _ => None,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Extended errors (RFC 8914): why a reply is no better, for the people who read it.
 
+use crate::answer::Remark;
+
 /// A reason, in the words of this server. Each has a code of the registry at IANA and a short text of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExtendedError {
@@ -15,12 +17,18 @@ pub enum ExtendedError {
     Opcode,
     /// AXFR or IXFR.
     Transfer,
+    /// Unhealthy instances are among the records.
+    Panic,
+    /// Instances are registered, and none is served.
+    NoneServed,
 }
 
 impl ExtendedError {
     /// The INFO-CODE (RFC 8914 §4).
     pub fn code(self) -> u16 {
         match self {
+            // Other Error
+            Self::Panic | Self::NoneServed => 0,
             // Not Ready
             Self::Loading => 14,
             // Prohibited
@@ -40,7 +48,18 @@ impl ExtendedError {
             Self::Stranger => "not answered from this address",
             Self::NotAuthoritative => "in no zone of this server",
             Self::Opcode => "only queries are served",
+            Self::Panic => "few instances are healthy: unhealthy ones are here too",
+            Self::NoneServed => "instances are registered, none of them healthy",
             Self::Transfer => "zones are not transferred",
+        }
+    }
+}
+
+impl From<Remark> for ExtendedError {
+    fn from(remark: Remark) -> Self {
+        match remark {
+            Remark::Panic => Self::Panic,
+            Remark::NoneServed => Self::NoneServed,
         }
     }
 }

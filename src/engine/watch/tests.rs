@@ -36,7 +36,7 @@ fn defaults() -> Defaults {
 }
 
 async fn engine(changes: usize) -> Engine {
-    let rules = Rules { defaults: defaults(), reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 };
+    let rules = Rules::new(defaults(), 11);
     let window = Window { changes, octets: usize::MAX };
     let (engine, mut runner) = Engine::with_window(Nowhere, rules, Clock::start(), window);
     runner.load().await.unwrap();
@@ -326,7 +326,7 @@ async fn a_wait_ends_with_the_change() {
 fn what_a_snapshot_showed_is_not_told_again() {
     let index = Arc::<Index>::default();
     let hub = Arc::new(Hub::new(Arc::clone(&index), Arc::default(), Window { changes: 10, octets: usize::MAX }));
-    let rules = Rules { defaults: defaults(), reap_after: Span::from_secs(60), apex_octets: 11, record_ttl: 5 };
+    let rules = Rules::new(defaults(), 11);
     let mut registry = Registry::new(rules, Revision(100));
     hub.begin(Revision(100));
     let now = run(async { Clock::start().now() });
@@ -340,7 +340,7 @@ fn what_a_snapshot_showed_is_not_told_again() {
     }
     let web = service("web");
     let (revision, instances) = registry.service(&web).unwrap();
-    index.publish(&web, Some(Arc::new(ServiceView::new(web.clone(), revision, None, instances.cloned()))));
+    index.publish(&web, Some(Arc::new(ServiceView::new(web.clone(), revision, None, false, instances.cloned()))));
     let mut reader = hub.subscribe(None, Some(Revision(99)));
     assert!(matches!(reader.try_next(), Some(Told::Reset)));
     let snapshot = reader.snapshot();

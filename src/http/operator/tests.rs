@@ -13,10 +13,9 @@ use tower::ServiceExt;
 use super::*;
 use crate::config::Setting;
 use crate::engine::{Batch, Clock, Engine, Heartbeat, Loaded, Store, StoreError};
-use crate::http::{About, Balance, Readiness, Room, Watchers, router};
+use crate::http::{About, Readiness, Room, Watchers, router};
 use crate::model::{CheckDefaults, Defaults, InstanceId, Registration, SelfReport, ServiceName, Settings};
 use crate::registry::{Report, Rules};
-use crate::select::{LoadFactors, Rotations};
 
 /// A store that takes everything and keeps nothing.
 struct Nowhere;
@@ -32,7 +31,7 @@ impl Store for Nowhere {
 }
 
 fn rules(record_ttl: u32) -> Rules {
-    Rules { defaults: defaults(), reap_after: Span::from_secs(60), apex_octets: 11, record_ttl }
+    Rules { record_ttl, ..Rules::new(defaults(), 11) }
 }
 
 fn defaults() -> Defaults {
@@ -50,7 +49,6 @@ async fn api() -> Api {
     runner.load().await.unwrap();
     tokio::spawn(runner.run(std::future::pending()));
     let about = About { zone: "svc.local".to_owned(), store: "memory", dns: Vec::new(), http: Vec::new() };
-    let factors = LoadFactors { cpu: 1.0, memory: 0.0, latency: 0.0, latency_ms: 1000 };
     let api = Api {
         engine,
         checks: crate::engine::Checks::new().0,
@@ -58,7 +56,7 @@ async fn api() -> Api {
         about: Arc::new(about),
         readiness: Readiness::default(),
         bodies: Room::default(),
-        balance: Arc::new(Balance { factors, rotations: Rotations::default() }),
+        rotations: Arc::default(),
         watchers: Watchers::among(100),
         stopping: CancellationToken::new(),
     };

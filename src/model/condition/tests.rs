@@ -15,10 +15,11 @@ enum Event {
     Lapsed,
     Revived,
     Says(Said),
+    Overloaded(bool),
     Verdict(Verdict),
 }
 
-const EVENTS: [Event; 13] = [
+const EVENTS: [Event; 15] = [
     Event::Maintained,
     Event::Lifted,
     Event::Drained,
@@ -29,6 +30,8 @@ const EVENTS: [Event; 13] = [
     Event::Says(Said::Starting),
     Event::Says(Said::Healthy),
     Event::Says(Said::Unhealthy),
+    Event::Overloaded(true),
+    Event::Overloaded(false),
     Event::Verdict(V::Unknown),
     Event::Verdict(V::Passing),
     Event::Verdict(V::Failing),
@@ -48,6 +51,7 @@ fn after(mut condition: Condition, event: Event) -> Condition {
         Event::Lapsed => condition.lapsed = true,
         Event::Revived => condition.lapsed = false,
         Event::Says(said) => condition.said = said,
+        Event::Overloaded(overloaded) => condition.overloaded = overloaded,
         Event::Verdict(verdict) => condition.checks = std::iter::once(verdict).collect(),
     }
     condition
@@ -77,11 +81,17 @@ fn all() -> Vec<Condition> {
         for draining in [None, Some(DrainedBy::Itself), Some(DrainedBy::Operator)] {
             for lapsed in [false, true] {
                 for said in [Said::Starting, Said::Healthy, Said::Unhealthy] {
-                    let maintenance = maintenance.clone();
-                    let condition = Condition { maintenance, draining, lapsed, said, checks: SmallVec::new() };
-                    all.extend(
-                        checks.iter().map(|checks| Condition { checks: checks.clone().into(), ..condition.clone() }),
-                    );
+                    for overloaded in [false, true] {
+                        all.extend(checks.iter().map(|checks| Condition {
+                            maintenance: maintenance.clone(),
+                            draining,
+                            lapsed,
+                            said,
+                            overloaded,
+                            checks: checks.clone().into(),
+                            ..Condition::default()
+                        }));
+                    }
                 }
             }
         }
@@ -100,6 +110,7 @@ fn facts(condition: &Condition) -> String {
         Said::Healthy => "",
         Said::Unhealthy => "u",
     });
+    facts.push_str(if condition.overloaded { "u" } else { "" });
     facts.extend(condition.checks.iter().map(|verdict| match verdict {
         V::Unknown => 's',
         V::Passing => 'h',
@@ -110,7 +121,7 @@ fn facts(condition: &Condition) -> String {
 
 #[test]
 fn every_event_in_every_condition() {
-    assert_eq!(all().len(), 2 * 3 * 2 * 3 * 13);
+    assert_eq!(all().len(), 2 * 3 * 2 * 3 * 2 * 13);
     for before in all() {
         for event in EVENTS {
             let after = after(before.clone(), event);
@@ -136,6 +147,8 @@ fn every_event_in_every_status() {
         (Event::Says(Said::Starting), [M, D, L, U, S, S]),
         (Event::Says(Said::Healthy), [M, D, L, U, S, H]),
         (Event::Says(Said::Unhealthy), [M, D, L, U, U, U]),
+        (Event::Overloaded(true), [M, D, L, U, U, U]),
+        (Event::Overloaded(false), [M, D, L, U, S, H]),
         (Event::Verdict(V::Unknown), [M, D, L, S, S, S]),
         (Event::Verdict(V::Passing), [M, D, L, H, H, H]),
         (Event::Verdict(V::Failing), [M, D, L, U, U, U]),

@@ -56,8 +56,8 @@ impl Shell {
                 return self.register("a", body(says, 2)).0.map(drop).unwrap();
             }
             What::Patched(says) => Command::Patch { key, patch: json!({"status": says}), from: FROM },
-            What::Heartbeat => Command::Heartbeat { key, report: None },
-            What::Says(report) => Command::Heartbeat { key, report: Some(report) },
+            What::Heartbeat => Command::Heartbeat { key, report: None, pressure: None },
+            What::Says(report) => Command::Heartbeat { key, report: Some(report), pressure: None },
             What::Check(verdict) => {
                 let instance = self.registry.instance(&key).unwrap();
                 let (life, registration) = (Arc::clone(&instance.pulse), Arc::clone(&instance.registration));

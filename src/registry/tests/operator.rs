@@ -16,7 +16,7 @@ fn resume(id: &str, maintenance: bool, drain: bool) -> Command {
 }
 
 fn says(id: &str, report: Report) -> Command {
-    Command::Heartbeat { key: key("web", id), report: Some(report) }
+    Command::Heartbeat { key: key("web", id), report: Some(report), pressure: None }
 }
 
 #[test]

@@ -176,7 +176,8 @@ impl Model {
                 let now = self.now;
                 self.instances.retain(|_, plain| plain.lapsed_at.is_none_or(|lapsed| lapsed + 60_000 > now));
                 for plain in self.instances.values_mut().filter(|plain| plain.lapsed_at.is_none()) {
-                    plain.lapsed_at = (plain.deadline <= now).then_some(now);
+                    // Leases run out in slots of a quarter of a second.
+                    plain.lapsed_at = (plain.deadline.next_multiple_of(250) <= now).then_some(now);
                 }
             }
         }
@@ -194,7 +195,9 @@ fn run(shell: &mut Shell, step: &Step) -> Changes {
             Command::Register { key: name(id), registration: variant(number), only_new: false }
         }
         Step::Deregister(id) => Command::Deregister { key: name(id) },
-        Step::Heartbeat(id, report) => Command::Heartbeat { key: name(id), report: REPORTS[usize::from(report)] },
+        Step::Heartbeat(id, report) => {
+            Command::Heartbeat { key: name(id), report: REPORTS[usize::from(report)], pressure: None }
+        }
         Step::Observe(id, passing) => {
             let Some(instance) = shell.registry.instance(&name(id)) else { return Changes::default() };
             let verdict = if passing { Verdict::Passing } else { Verdict::Failing };

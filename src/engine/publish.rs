@@ -1,0 +1,144 @@
+//! Showing what is true now: to readers, to those who watch, and in the log.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::caches::Caches;
+use super::watch::Hub;
+use super::{Clock, Engine, Index, Records};
+use crate::answer::{Live, ServiceView};
+use crate::model::{Instance, Revision, ServiceName};
+use crate::registry::{Changes, Event, Hold, Record, RecordChange, RecordName, Registry, Scope};
+
+/// The lapses that are held, as readers see them.
+pub(super) type Holds = RwLock<Arc<[Hold]>>;
+
+/// Where the engine's task shows the registry.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    index: Arc<Index>,
+    records: Arc<Records>,
+    caches: Arc<Caches>,
+    clock: Clock,
+    hub: Arc<Hub>,
+    holds: Arc<Holds>,
+}
+
+impl Publisher {
+    pub fn new(engine: &Engine) -> Self {
+        Self {
+            index: Arc::clone(&engine.index),
+            records: Arc::clone(&engine.records),
+            caches: Arc::clone(&engine.caches),
+            clock: engine.clock.clone(),
+            hub: Arc::clone(&engine.hub),
+            holds: Arc::clone(&engine.holds),
+        }
+    }
+
+    /// Shows a registry for the first time, as it was at `revision`.
+    pub fn begin(&self, registry: &Registry, revision: Revision) {
+        self.records.publish_all(revision, registry.records());
+        self.hub.begin(registry.revision());
+        let names: BTreeSet<ServiceName> = registry.services().cloned().collect();
+        self.services(registry, &names);
+        self.index.set_loaded();
+    }
+
+    /// The revision that readers see.
+    pub fn revision(&self) -> Revision {
+        self.index.revision()
+    }
+
+    /// Shows what has changed.
+    pub fn changes(&self, registry: &Registry, changes: Changes) {
+        for change in &changes.records {
+            self.record(change);
+        }
+        self.services(registry, &changes.services());
+        for change in &changes.records {
+            if let RecordName::Settings(service) = &change.name {
+                self.hub.touch(service, change.revision);
+            }
+        }
+        for event in &changes.events {
+            log(event);
+            if let (Some(gone), None) = (&event.before, &event.after) {
+                self.note_served(registry, gone, false);
+            }
+        }
+        self.hub.publish(changes.events, self.clock.now().wall);
+    }
+
+    /// Shows which lapses are held.
+    pub fn holds(&self, registry: &Registry) {
+        let (before, now) = (self.holds.read().clone(), registry.holds());
+        let among = |holds: &[Hold], scope: &Scope| holds.iter().any(|hold| hold.scope == *scope);
+        for hold in now.iter().filter(|hold| !among(&before, &hold.scope)) {
+            let (scope, held, until) = (&hold.scope, hold.held, self.clock.now().wall_at(hold.until));
+            tracing::warn!(%scope, held, %until, "so many leases ran out at once that lapses are held");
+        }
+        for hold in before.iter().filter(|hold| !among(&now, &hold.scope)) {
+            tracing::info!(scope = %hold.scope, "lapses are no longer held");
+        }
+        if *before != *now {
+            *self.holds.write() = now.into();
+        }
+    }
+
+    fn record(&self, change: &RecordChange) {
+        let own = |record: &Option<Record>| match record {
+            Some(Record::Settings(_, settings)) => settings.record_ttl,
+            _ => None,
+        };
+        if let RecordName::Settings(service) = &change.name {
+            self.caches.turned(service, own(&change.before), own(&change.after), self.clock.tick());
+        }
+        self.records.publish(change);
+        let kind = change.name.kind().plural();
+        tracing::debug!(kind, name = %change.name, revision = change.revision.0, "changed");
+    }
+
+    fn services(&self, registry: &Registry, names: &BTreeSet<ServiceName>) {
+        for name in names {
+            let view = view(registry, name).map(Arc::new);
+            let panicking = view.as_ref().is_some_and(|view| view.is_panicking());
+            let panicked = self.index.service(name.as_str()).is_some_and(|view| view.is_panicking());
+            self.index.publish(name, view.clone());
+            if let Some(view) = view {
+                let served = |instance| self.note_served(registry, instance, view.serves(instance));
+                view.instances().iter().for_each(|instance| served(instance));
+            }
+            match (panicked, panicking) {
+                (false, true) => tracing::warn!(service = %name, "too few are healthy: the unhealthy are served too"),
+                (true, false) => {
+                    tracing::info!(service = %name, "enough are healthy: the unhealthy are left out again")
+                }
+                _ => {}
+            }
+        }
+        self.index.set_revision(registry.revision());
+    }
+
+    /// Keeps in mind when caches forget an instance that has left DNS.
+    fn note_served(&self, registry: &Registry, instance: &Instance, served: bool) {
+        instance.pulse.note_served(served, || {
+            let service = &instance.key.service;
+            let own = registry.settings(service).and_then(|settings| settings.record_ttl);
+            self.caches.clear_at(service, own, self.clock.tick())
+        });
+    }
+}
+
+fn view(registry: &Registry, name: &ServiceName) -> Option<ServiceView> {
+    let (revision, instances) = registry.service(name)?;
+    let settings = registry.settings(name).cloned();
+    Some(ServiceView::new(name.clone(), revision, settings, registry.is_panicking(name), instances.cloned()))
+}
+
+fn log(event: &Event) {
+    let status = event.after.as_ref().map_or("gone", |after| after.status().as_str());
+    tracing::debug!(instance = %event.key, change = ?event.change, status, revision = event.revision.0, "changed");
+}

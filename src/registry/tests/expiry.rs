@@ -1,0 +1,131 @@
+//! Many leases that run out at once, and a server that stood still.
+
+use super::*;
+use crate::model::Settings;
+
+/// A service of `instances` instances with a ttl of ten seconds, all registered now.
+fn fill(shell: &mut Shell, service: &str, instances: usize) {
+    for number in 0..instances {
+        let key = key(service, &format!("i{number}"));
+        let registration = registration(json!({"ttl": "10s"}));
+        shell.apply(Command::Register { key, registration, only_new: false }).0.unwrap();
+    }
+}
+
+fn count(shell: &Shell, service: &str, status: Status) -> usize {
+    let service = ServiceName::parse(service).unwrap();
+    let instances = shell.registry.service(&service).into_iter().flat_map(|(_, instances)| instances);
+    instances.filter(|instance| instance.status() == status).count()
+}
+
+fn heartbeats(shell: &mut Shell, service: &str, from: usize, to: usize) {
+    for number in from..to {
+        let key = key(service, &format!("i{number}"));
+        shell.apply(Command::Heartbeat { key, report: None, pressure: None }).0.unwrap();
+    }
+}
+
+/// Lets time pass as the engine does: from deadline to deadline.
+fn pass(shell: &mut Shell, millis: u64) {
+    let end = shell.now + millis;
+    while let Some(due) = shell.registry.next_deadline().filter(|due| due.0 <= end) {
+        shell.now = shell.now.max(due.0);
+        shell.pass(0);
+    }
+    shell.now = end;
+}
+
+fn scopes(shell: &Shell) -> Vec<(Scope, usize)> {
+    shell.registry.holds().into_iter().map(|hold| (hold.scope, hold.held)).collect()
+}
+
+#[test]
+fn too_many_lapses_at_once_are_held_and_end_by_themselves() {
+    let mut shell = Shell::new();
+    fill(&mut shell, "web", 60);
+    pass(&mut shell, 10_000);
+    assert_eq!(count(&shell, "web", Status::Healthy), 60);
+    assert_eq!(scopes(&shell), [(Scope::All, 60), (Scope::Service(key("web", "a").service), 60)]);
+    // Some are heard again for a while; all lapse when the longest time is over, and are reaped as ever.
+    heartbeats(&mut shell, "web", 0, 5);
+    pass(&mut shell, 9_000);
+    heartbeats(&mut shell, "web", 0, 5);
+    assert_eq!(count(&shell, "web", Status::Healthy), 60);
+    pass(&mut shell, 591_000);
+    assert_eq!((scopes(&shell), count(&shell, "web", Status::Healthy)), (vec![], 0));
+    assert_eq!(count(&shell, "web", Status::Lapsed), 60);
+    pass(&mut shell, 60_000);
+    assert_eq!(shell.registry.next_deadline(), None);
+}
+
+#[test]
+fn a_hold_ends_when_few_are_left() {
+    let mut shell = Shell::new();
+    fill(&mut shell, "web", 60);
+    pass(&mut shell, 10_000);
+    for _ in 0..2 {
+        heartbeats(&mut shell, "web", 0, 50);
+        pass(&mut shell, 9_000);
+    }
+    assert_eq!((count(&shell, "web", Status::Healthy), count(&shell, "web", Status::Lapsed)), (50, 10));
+    assert_eq!(scopes(&shell), []);
+}
+
+#[test]
+fn lapses_one_after_the_other_within_a_ttl_count_together() {
+    let mut shell = Shell::new();
+    for number in 0..60 {
+        fill(&mut shell, &format!("s{}", number % 2), number / 2 + 1);
+        pass(&mut shell, 100);
+    }
+    pass(&mut shell, 60_000);
+    assert_eq!((count(&shell, "s0", Status::Healthy), count(&shell, "s1", Status::Healthy)), (30, 30));
+    assert_eq!(scopes(&shell), [(Scope::All, 60)], "neither service has fifty");
+}
+
+#[test]
+fn few_lapses_and_services_that_opt_out_are_not_held() {
+    let mut shell = Shell::new();
+    fill(&mut shell, "web", 49);
+    pass(&mut shell, 10_000);
+    assert_eq!(count(&shell, "web", Status::Lapsed), 49);
+    let mut shell = Shell::new();
+    let service = ServiceName::parse("web").unwrap();
+    let settings = Settings::from_json(&json!({"protection": false}), &rules().defaults.check).unwrap();
+    shell.apply(Command::Set { service, settings: Some(Arc::new(settings)) }).0.unwrap();
+    fill(&mut shell, "web", 60);
+    pass(&mut shell, 10_000);
+    assert_eq!(count(&shell, "web", Status::Lapsed), 60);
+    // A share that loss explains: 50 of 200.
+    let mut shell = Shell::new();
+    fill(&mut shell, "web", 200);
+    pass(&mut shell, 5_000);
+    heartbeats(&mut shell, "web", 50, 200);
+    pass(&mut shell, 5_000);
+    assert_eq!(count(&shell, "web", Status::Lapsed), 50);
+}
+
+#[test]
+fn deregistering_many_is_nobodys_loss() {
+    let mut shell = Shell::new();
+    fill(&mut shell, "web", 100);
+    for number in 0..95 {
+        shell.apply(Command::Deregister { key: key("web", &format!("i{number}")) }).0.unwrap();
+    }
+    pass(&mut shell, 10_000);
+    assert_eq!((count(&shell, "web", Status::Lapsed), scopes(&shell)), (5, vec![]));
+}
+
+#[test]
+fn after_a_standstill_every_lease_has_its_full_time() {
+    let mut shell = Shell::new();
+    fill(&mut shell, "web", 3);
+    shell.now += 3_600_000;
+    shell.registry.grant_time(at(shell.now));
+    assert!(shell.pass(0).is_empty());
+    assert!(shell.pass(9_999).is_empty());
+    shell.pass(250);
+    assert_eq!(count(&shell, "web", Status::Lapsed), 3);
+    shell.registry.grant_time(at(shell.now));
+    assert_eq!(count(&shell, "web", Status::Lapsed), 3, "what has lapsed stays so");
+}
