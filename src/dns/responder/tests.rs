@@ -2,6 +2,7 @@
 
 mod fixture;
 mod property;
+mod served;
 
 use std::sync::Arc;
 

@@ -56,10 +56,18 @@ impl Store for Nothing {
     }
 }
 
-fn rules() -> Rules {
+pub fn rules() -> Rules {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
     Rules::new(defaults, 11)
+}
+
+/// An engine at work over a store that keeps nothing.
+pub async fn running() -> Engine {
+    let (engine, mut runner) = Engine::new(Nothing, rules(), Clock::start());
+    runner.load().await.unwrap();
+    tokio::spawn(runner.run(std::future::pending()));
+    engine
 }
 
 /// An index with the service `web` of so many instances.
