@@ -50,7 +50,9 @@ pub fn check(args: ConfigArgs) -> ExitCode {
         loaded.warnings.iter().for_each(|warning| eprintln!("srvd: warning: {warning}"));
         let zones = static_zones(&loaded.config)?;
         zones.warnings().iter().for_each(|warning| eprintln!("srvd: warning: {warning}"));
-        println!("srvd: the configuration is right; {} zone files read", zones.iter().len());
+        let count = zones.iter().len();
+        let files = if count == 1 { "file" } else { "files" };
+        println!("srvd: the configuration is right; {count} zone {files} read");
         Ok(())
     }))
 }

@@ -1,8 +1,9 @@
 //! From the records of a file to a zone, or to what is wrong with them as a set.
 //!
 //! Records are gathered into RRsets: exact duplicates go (RFC 2181 §5), differing TTLs become the lowest, of which the
-//! author is warned (§5.2; BIND and NSD take the first, which depends on the order of lines). Then each rule that spans records is one small function over the gathered nodes. What is missing (SOA, NS) is reported
-//! only when the records themselves were sound, since a record that could not be read is the likely cause.
+//! author is warned (§5.2; BIND and NSD take the first, which depends on the order of lines). Then each rule that spans
+//! records is one small function over the gathered nodes. What is missing (SOA, NS) is reported only when the records
+//! themselves were sound, since a record that could not be read is the likely cause.
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
@@ -69,7 +70,8 @@ pub(super) fn assemble(
 ) -> Result<(Zone, Vec<Doubt>), Vec<Flaw>> {
     let mut flaws = Vec::new();
     let mut nodes = gather(apex, records, &mut flaws);
-    for draft in nodes.values_mut().flatten() {
+    // Of SOA not even the same may come twice (RFC 1035 §5.2).
+    for draft in nodes.values_mut().flatten().filter(|draft| draft.rtype != RecordType::SOA) {
         drop_duplicates(draft);
     }
     check_soa(apex, &nodes, &mut flaws);

@@ -139,6 +139,7 @@ fn mistakes_are_told_with_their_lines() {
             &["z/e:4: bad A data: an IPv4 address is expected", "z/e:5: hackere.test. is outside of the zone e.test."],
         ),
         ("@ SOA . . 2 2 3 4 5", &["z/e:4: a second SOA at e.test."]),
+        ("@ SOA . . 1 2 3 4 5", &["z/e:4: a second SOA at e.test."]),
         ("a SOA . . 1 2 3 4 5", &["z/e:4: the SOA is at a.e.test., but the zone is e.test. by the name of its file"]),
         ("a CNAME b\n A 10.0.0.1", &["z/e:5: CNAME and other data at a.e.test."]),
         ("a A 10.0.0.1\nA CNAME b", &["z/e:5: CNAME and other data at A.e.test."]),
