@@ -185,3 +185,32 @@ fn the_readme_names_every_command() {
         assert!(text.contains(&format!("`{command}`")) || text.contains(&format!("`srvd {command}`")), "{command}");
     }
 }
+
+/// Each file of `tests/rfc/` is run, and has a row that begins with its RFC.
+#[test]
+fn the_readme_lists_the_tests_by_rfc() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let read = |path: &str| {
+        std::fs::read_to_string(format!("{root}/{path}")).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
+    let rows = read("README.md");
+    let mut listed: Vec<&str> = Vec::new();
+    for row in rows.lines().filter(|row| row.ends_with(".rs` |")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [rfcs, _, file] = cells[..] else { panic!("a row has three cells: {row}") };
+        let file = file.trim_matches('`');
+        let first = rfcs.split(',').next().unwrap_or_default();
+        assert_eq!(format!("rfc{first}.rs"), file);
+        for rfc in rfcs.split(", ") {
+            assert!(read(&format!("tests/rfc/{file}")).contains(&format!("RFC {rfc}")), "{file} names RFC {rfc}");
+        }
+        assert!(read("tests/rfc/main.rs").contains(&format!("mod rfc{first};")), "{file} is run");
+        listed.push(file);
+    }
+    let files = std::fs::read_dir(format!("{root}/tests/rfc"))
+        .expect("the directory")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+    let mut files: Vec<String> = files.filter(|file| file.starts_with("rfc")).collect();
+    files.sort();
+    assert_eq!(listed, files);
+}
