@@ -1,10 +1,10 @@
 //! Response rate limiting: what keeps the server from being made to flood a third party with its answers.
 //!
 //! The sender of a UDP query can be forged, and an answer is longer than its query. Each network of clients has an account
-//! for each thing that it can be told (one RRset, whichever names a wildcard lends it; the absence of names in one zone; one referral; errors), as in BIND
-//! and NSD: many different questions of a resolver are nothing unusual, the same answer again and again is. An account
-//! is credited `rate` answers a second, holds at most those of one second, and each answer costs one, sent or not; so
-//! a flood stays limited until it lets up, and for at most [`accounts::WINDOW`] after that.
+//! for each thing that it can be told (one RRset, whichever names a wildcard lends it; the absence of names in one zone;
+//! one referral; errors), as in BIND and NSD: many different questions of a resolver are nothing unusual, the same answer
+//! again and again is. An account is credited `rate` answers a second, holds at most those of one second, and each answer
+//! costs one, sent or not; so a flood stays limited until it lets up, and for at most [`accounts::WINDOW`] after that.
 //!
 //! Accounts are found by a hash that is keyed at random, so that nobody can aim at the account of another.
 
