@@ -24,6 +24,8 @@ pub struct Context<'a> {
     pub soa: &'a RrSet,
     /// What a name is outside of the zone's static data. Asked only of names in the zone.
     pub beyond: &'a dyn Fn(&Name) -> Beyond,
+    /// Records that one answer has room for: hosts are looked up for no more.
+    pub at_most: usize,
 }
 
 /// What a name is beside the static data of a zone.
@@ -38,8 +40,8 @@ pub enum Beyond {
 
 impl<'a> Context<'a> {
     /// A zone that stands alone; `None` when it has no SOA.
-    pub fn of(zone: &'a Zone) -> Option<Self> {
-        Some(Self { zone, soa: zone.soa()?, beyond: &|_| Beyond::Nothing })
+    pub fn of(zone: &'a Zone, at_most: usize) -> Option<Self> {
+        Some(Self { zone, soa: zone.soa()?, beyond: &|_| Beyond::Nothing, at_most })
     }
 }
 
@@ -139,8 +141,7 @@ fn outcome(context: &Context<'_>, mut aliases: Vec<RrSet>, end: Step) -> Outcome
             Outcome::Answer { answer: aliases, additional: Vec::new() }
         }
         Step::Found(rrset) => {
-            // Glue is for finding name servers and for nothing else (RFC 9499 §7).
-            let additional = addresses(context, rrset.targets(), rrset.rtype == RecordType::NS);
+            let additional = addresses(context, rrset.targets(), &rrset);
             add(&mut aliases, vec![rrset]);
             Outcome::Answer { answer: aliases, additional }
         }
@@ -256,21 +257,30 @@ fn negative_soa(soa: &RrSet) -> RrSet {
     RrSet { ttl: soa.ttl.min(minimum.unwrap_or(soa.ttl)), ..soa.clone() }
 }
 
-/// The addresses that the zone has for host names, each host once; those below a cut only `with_glue`.
-fn addresses(context: &Context<'_>, hosts: impl Iterator<Item = Name>, with_glue: bool) -> Vec<RrSet> {
+/// The addresses that the zone has for hosts that the records of a `set` point at, each host once. Ends with the host that
+/// makes them more than there can be room for.
+///
+/// Those below a cut are glue, which is for finding name servers and for nothing else (RFC 9499 §7). Service bindings
+/// lead to others of their type (RFC 9460 §4.1).
+fn addresses(context: &Context<'_>, hosts: impl Iterator<Item = Name>, set: &RrSet) -> Vec<RrSet> {
     let mut seen = HashSet::new();
-    let mut found = Vec::new();
+    let (mut found, mut records) = (Vec::new(), 0);
     for host in hosts {
+        if records > context.at_most {
+            break;
+        }
         if !host.is_at_or_below(context.zone.apex()) || !seen.insert(host.clone()) {
             continue;
         }
         let node = match locate(context, &host, RecordType::A) {
             Place::Node(node) => Some(node),
-            Place::Cut(_) if with_glue => context.zone.node(&host),
+            Place::Cut(_) if set.rtype == RecordType::NS => context.zone.node(&host),
             Place::Cut(_) | Place::Elsewhere | Place::Dname(_) | Place::Nothing => None,
         };
-        let sets = [RecordType::A, RecordType::AAAA].into_iter().filter_map(|rtype| node?.rrset(rtype));
-        found.extend(sets.map(|rrset| owned_by(rrset, &host)));
+        let binding = Some(set.rtype).filter(|rtype| rtype.is_service_binding() && host != set.owner);
+        let types = binding.into_iter().chain([RecordType::A, RecordType::AAAA]);
+        let sets = types.filter_map(|rtype| node?.rrset(rtype));
+        found.extend(sets.map(|rrset| owned_by(rrset, &host)).inspect(|rrset| records += rrset.rdata.len()));
     }
     found
 }
@@ -279,7 +289,7 @@ fn addresses(context: &Context<'_>, hosts: impl Iterator<Item = Name>, with_glue
 /// without (RFC 9471 §2.1), then of others that the zone knows.
 fn glue(context: &Context<'_>, ns: &RrSet) -> Vec<RrSet> {
     let (inside, outside): (Vec<Name>, Vec<Name>) = ns.targets().partition(|host| host.is_at_or_below(&ns.owner));
-    addresses(context, inside.into_iter().chain(outside), true)
+    addresses(context, inside.into_iter().chain(outside), ns)
 }
 
 /// Lends the question's case to every owner name that equals it, so that a pointer to the question can stand for them.

@@ -69,7 +69,7 @@ impl Catalog {
             Some(Source::Reverse(place)) => {
                 Resolved::of_itself(self.resolve_reverse(registry, &place, qname, qtype, draw))
             }
-            Some(Source::Static(zone)) => match Context::of(zone) {
+            Some(Source::Static(zone)) => match Context::of(zone, draw.at_most) {
                 Some(context) => authoritative::resolve(&context, qname, qtype),
                 // A zone of its own always has an SOA: its file is refused otherwise.
                 None => Resolved::of_itself(Outcome::ServFail),

@@ -10,7 +10,6 @@ use super::edns::{ExtendedError, Options};
 use super::query::{Query, Question};
 use super::reply::Rcode;
 use crate::answer::Outcome;
-use crate::wire::record::target;
 use crate::wire::{MessageWriter, Name, Opt, Rdata, RecordType, RrSet, Section, flag};
 
 /// What was sent of an outcome.
@@ -151,7 +150,7 @@ impl Page<'_> {
             for (at, rdata) in set.rdata.iter().enumerate() {
                 if !self.writer.push(Section::Answer, &set.owner, set.rtype, set.ttl, rdata) {
                     (self.truncated, self.cut) = (true, true);
-                    let kept = set.rdata[..at].iter().filter_map(|rdata| target(set.rtype, rdata)).collect();
+                    let kept = set.rdata[..at].iter().filter_map(|rdata| set.target_of(rdata)).collect();
                     return self.additional(additional, Some(&kept));
                 }
                 self.answers += 1;

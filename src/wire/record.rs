@@ -24,10 +24,17 @@ impl RecordType {
     pub const DNAME: Self = Self(39);
     pub const OPT: Self = Self(41);
     pub const DS: Self = Self(43);
+    pub const SVCB: Self = Self(64);
+    pub const HTTPS: Self = Self(65);
     pub const TSIG: Self = Self(250);
     pub const IXFR: Self = Self(251);
     pub const AXFR: Self = Self(252);
     pub const ANY: Self = Self(255);
+
+    /// SVCB and its likes (RFC 9460).
+    pub fn is_service_binding(self) -> bool {
+        matches!(self, Self::SVCB | Self::HTTPS)
+    }
 
     /// QTYPEs and meta-types: the range 128 to 255 (RFC 6895 §3.1) and OPT, none of which a zone can hold.
     pub fn is_meta(self) -> bool {
@@ -50,6 +57,8 @@ impl fmt::Display for RecordType {
             Self::DNAME => "DNAME",
             Self::OPT => "OPT",
             Self::DS => "DS",
+            Self::SVCB => "SVCB",
+            Self::HTTPS => "HTTPS",
             Self::TSIG => "TSIG",
             Self::IXFR => "IXFR",
             Self::AXFR => "AXFR",
@@ -74,21 +83,34 @@ pub struct RrSet {
 
 impl RrSet {
     /// The host names that the records of this set point at, for additional-section processing (RFC 1035 §3.3.9 and
-    /// §3.3.11, RFC 2782), in order.
+    /// §3.3.11, RFC 2782, RFC 9460 §4.1), in order.
     pub fn targets(&self) -> impl Iterator<Item = Name> + '_ {
-        self.rdata.iter().filter_map(|rdata| target(self.rtype, rdata))
+        self.rdata.iter().filter_map(|rdata| self.target_of(rdata))
+    }
+
+    /// The host name that one record of this set points at. That of a service binding may be its owner, written `.`
+    /// (RFC 9460 §2.5.2); in AliasMode that means that there is no such host (§2.5.1).
+    pub fn target_of(&self, rdata: &[u8]) -> Option<Name> {
+        let is_itself =
+            |target: &Name| target.is_root() && self.rtype.is_service_binding() && !rdata.starts_with(&[0; 2]);
+        let target = target(self.rtype, rdata)?;
+        Some(if is_itself(&target) { self.owner.clone() } else { target })
     }
 }
 
 /// The host name that one record points at, if its type names one.
 pub fn target(rtype: RecordType, rdata: &[u8]) -> Option<Name> {
-    let at = match rtype {
-        RecordType::NS => 0,
-        RecordType::MX => 2,
-        RecordType::SRV => 6,
-        _ => return None,
-    };
-    Name::from_wire(rdata.get(at..)?).ok()
+    Name::from_wire(rdata.get(target_at(rtype)?..)?).ok()
+}
+
+/// How many octets stand before the host name in RDATA, if the type has one.
+pub(super) fn target_at(rtype: RecordType) -> Option<usize> {
+    match rtype {
+        RecordType::NS => Some(0),
+        RecordType::MX | RecordType::SVCB | RecordType::HTTPS => Some(2),
+        RecordType::SRV => Some(6),
+        _ => None,
+    }
 }
 
 /// Where the compressible names of RDATA begin: how many octets stand before them and how many names follow each other.

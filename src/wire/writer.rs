@@ -202,9 +202,8 @@ impl<'a> MessageWriter<'a> {
     fn rdata(&mut self, rtype: RecordType, rdata: &[u8]) {
         let Some((before, names)) = record::compressible(rtype) else {
             // The name stays whole, yet others may point at it.
-            if let Some(target) = record::target(rtype, rdata) {
-                let offset = self.out.len() + rdata.len() - target.wire().len();
-                self.remember(&target, offset, usize::MAX);
+            if let (Some(at), Some(target)) = (record::target_at(rtype), record::target(rtype, rdata)) {
+                self.remember(&target, self.out.len() + at, usize::MAX);
             }
             return self.out.extend_from_slice(rdata);
         };

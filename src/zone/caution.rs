@@ -23,7 +23,9 @@ pub(super) struct Pointer {
 impl Pointer {
     /// Those of an RRset.
     pub(super) fn of(draft: &Draft) -> impl Iterator<Item = Self> + '_ {
-        draft.records.iter().filter_map(|(place, rdata)| {
+        // The target of a service binding may be an alias, and need not be there (RFC 9460 §2.4).
+        let records = draft.records.iter().filter(|_| !draft.rtype.is_service_binding());
+        records.filter_map(|(place, rdata)| {
             let target = target(draft.rtype, rdata).filter(|target| !target.is_root())?;
             Some(Self { place: *place, rtype: draft.rtype, owner: draft.owner.clone(), target })
         })

@@ -9,6 +9,9 @@ $TTL 60
 @       NS  ns.example.
 @       HTTPS 0 www
 www     HTTPS 1 . alpn=\"h2,h3\" ipv4hint=192.0.2.1 port=8443
+www     A   192.0.2.1
+none    HTTPS 0 .
+none    A   192.0.2.2
 _dns    SVCB 1 dns ( dohpath=/dns-query{?dns} key667=\"hello\"
                      mandatory=alpn alpn=h2 )
 ";
@@ -22,10 +25,17 @@ fn service_bindings_are_served() {
 > example.test. HTTPS                              ; §2.4.2: AliasMode
 NOERROR aa
 answer example.test. 60 HTTPS 0 www.example.test.
+additional www.example.test. 60 A 192.0.2.1        ; §4.1
+additional www.example.test. 60 HTTPS 1 . alpn=h2,h3 port=8443 ipv4hint=192.0.2.1
 
 > www.example.test. HTTPS                          ; §2.2: keys in their order
 NOERROR aa
 answer www.example.test. 60 HTTPS 1 . alpn=h2,h3 port=8443 ipv4hint=192.0.2.1
+additional www.example.test. 60 A 192.0.2.1        ; §2.5.2: the owner is the target
+
+> none.example.test. HTTPS                         ; §2.5.1: there is no such service
+NOERROR aa
+answer none.example.test. 60 HTTPS 0 .
 
 > _dns.example.test. SVCB
 NOERROR aa
@@ -52,7 +62,7 @@ fn records_that_are_wrong_in_themselves_are_refused() {
     let lines: String =
         wrong.iter().map(|(parameters, _)| format!("x SVCB 1 foo.example.com. {parameters}\n")).collect();
     let refusal = Setup::new().zone("example.test.zone", &format!("{ZONE}{lines}")).start_refused();
-    for (line, (_, reason)) in (8..).zip(wrong) {
+    for (line, (_, reason)) in (ZONE.lines().count() + 1..).zip(wrong) {
         refusal.names(&[&format!("example.test.zone:{line}: bad SVCB data: {reason}")]);
     }
 }

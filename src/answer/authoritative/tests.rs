@@ -57,7 +57,7 @@ fn shown(outcome: &Outcome) -> String {
 /// Asks `name TYPE` for each row.
 fn check(zone: &Zone, rows: &[(&str, &str)]) {
     for (question, expected) in rows {
-        assert_eq!(shown(&ask(&Context::of(zone).unwrap(), question)), *expected, "{question}");
+        assert_eq!(shown(&ask(&Context::of(zone, usize::MAX).unwrap(), question)), *expected, "{question}");
     }
 }
 
@@ -213,7 +213,8 @@ self CNAME self\na CNAME B\nb CNAME a\nin CNAME a
             ("y.d.e.test NS", "Answer y.d.e.test. NS ns.example."),
         ],
     );
-    let Outcome::Answer { answer, .. } = ask(&Context::of(&zone).unwrap(), "c0.e.test A") else { panic!() };
+    let context = Context::of(&zone, usize::MAX).unwrap();
+    let Outcome::Answer { answer, .. } = ask(&context, "c0.e.test A") else { panic!() };
     assert_eq!(answer.len(), MAX_ALIASES);
     assert_eq!(alias_end(&answer), Some(name("c16.e.test")));
     assert_eq!(alias_end(&[]), None);
@@ -266,7 +267,9 @@ ping DNAME pong\npong DNAME ping\ngrow DNAME x.grow\nto CNAME a.old\nsub NS ns.e
             (&far, &too_long),
         ],
     );
-    let Outcome::Answer { answer, .. } = ask(&Context::of(&zone).unwrap(), "q.grow.e.test A") else { panic!() };
+    let Outcome::Answer { answer, .. } = ask(&Context::of(&zone, usize::MAX).unwrap(), "q.grow.e.test A") else {
+        panic!()
+    };
     assert_eq!(answer.len(), 1 + MAX_ALIASES, "the DNAME once");
 }
 
@@ -278,7 +281,7 @@ fn negative_answers_carry_the_soa() {
         let zone = zone("E.test", &text, Kind::Own);
         for question in ["e.TEST A", "x.e.TEST A"] {
             let (Outcome::NoData { soa, .. } | Outcome::NxDomain { soa, .. }) =
-                ask(&Context::of(&zone).unwrap(), question)
+                ask(&Context::of(&zone, usize::MAX).unwrap(), question)
             else {
                 panic!("{question}")
             };
@@ -298,12 +301,12 @@ fn names_from_elsewhere_count() {
         "$TTL 5\n*  TXT wild\n*.a.web TXT deep\nalias CNAME web\nweb MX 0 mail.web\nout.ns NS x.\n",
         Kind::Live,
     );
-    assert!(Context::of(&zone).is_none() && zone.ns().is_none());
+    assert!(Context::of(&zone, usize::MAX).is_none() && zone.ns().is_none());
     let soa = RrSet { owner: name("live.test"), rtype: RecordType::SOA, ttl: 9, rdata: vec![vec![0; 22].into()] };
     let live =
         ["web", "mail.web", "db", "i1.db", "tag.queue", "queue"].map(|front| name(&format!("{front}.live.test")));
     let beyond = |name: &Name| if live.contains(name) { Beyond::Exists } else { Beyond::Nothing };
-    let context = Context { zone: &zone, soa: &soa, beyond: &beyond };
+    let context = Context { zone: &zone, soa: &soa, beyond: &beyond, at_most: usize::MAX };
     for (question, expected) in [
         ("foo.live.test TXT", "Answer foo.live.test. TXT wild"),
         ("foo.live.test A", "NoData"),
@@ -319,5 +322,19 @@ fn names_from_elsewhere_count() {
         ("y.out.ns.live.test A", "Referral -> out.ns.live.test. NS x."),
     ] {
         assert_eq!(shown(&ask(&context, question)), expected, "{question}");
+    }
+}
+
+/// A name with thousands of hosts costs no more than the answer to it can hold.
+#[test]
+fn hosts_are_looked_up_while_there_can_be_room() {
+    let hosts: String = (0..100).map(|at| format!("@ MX 1 h{at}\nh{at} A 10.0.0.{at}\nh{at} AAAA ::{at}\n")).collect();
+    let cut: String = (0..100).map(|at| format!("cut NS n{at}.cut\nn{at}.cut A 10.0.0.{at}\n")).collect();
+    let zone = zone("e.test", &format!("$TTL 5\n@ SOA . . 1 2 3 4 5\n@ NS .\n{hosts}{cut}"), Kind::Own);
+    for (at_most, for_mail, for_cut) in [(0, 2, 1), (5, 6, 6), (6, 8, 7), (1000, 200, 100)] {
+        let context = Context::of(&zone, at_most).unwrap();
+        let Outcome::Answer { additional, .. } = ask(&context, "e.test MX") else { panic!() };
+        let Outcome::Referral { glue, .. } = ask(&context, "x.cut.e.test A") else { panic!() };
+        assert_eq!((additional.len(), glue.len()), (for_mail, for_cut), "room for {at_most}");
     }
 }

@@ -40,30 +40,23 @@ impl Catalog {
     }
 
     fn resolve_once(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Resolved {
-        let soa = self.negative_soa(registry);
         if let Some(node) = self.node(registry, qname).filter(Node::is_registered) {
-            let outcome = self.registered(registry, &node, qname, qtype, draw, soa);
+            let outcome = self.registered(registry, &node, qname, qtype, draw);
             return Resolved { remark: node.remark(&outcome), outcome, stand_in: None };
         }
+        let soa = self.negative_soa(registry);
         let beyond = |name: &Name| match self.node(registry, name) {
             None if self.above.contains(name) => Beyond::Exists,
             None => Beyond::Nothing,
             Some(node) if node.is_registered() => Beyond::Owned,
             Some(_) => Beyond::Exists,
         };
-        authoritative::resolve(&Context { zone: &self.beside, soa: &soa, beyond: &beyond }, qname, qtype)
+        let context = Context { zone: &self.beside, soa: &soa, beyond: &beyond, at_most: draw.at_most };
+        authoritative::resolve(&context, qname, qtype)
     }
 
     /// The outcome for a name that the registry owns, with all its types.
-    fn registered(
-        &self,
-        registry: &dyn Live,
-        node: &Node,
-        qname: &Name,
-        qtype: RecordType,
-        draw: &Draw,
-        soa: RrSet,
-    ) -> Outcome {
+    fn registered(&self, registry: &dyn Live, node: &Node, qname: &Name, qtype: RecordType, draw: &Draw) -> Outcome {
         let types = if qtype == RecordType::ANY { FOR_ANY.as_slice() } else { &[qtype] };
         for &rtype in types {
             let Records { ttl, rdata, mut additional, hosts } = self.live.records(registry, node, rtype, draw);
@@ -73,6 +66,6 @@ impl Catalog {
                 return Outcome::Answer { answer: vec![answer], additional };
             }
         }
-        Outcome::NoData { aliases: Vec::new(), soa }
+        Outcome::NoData { aliases: Vec::new(), soa: self.negative_soa(registry) }
     }
 }
