@@ -1,5 +1,7 @@
 //! Questions to the live zone, where registered and static names meet.
 
+use foldhash::{HashSet, HashSetExt};
+
 use super::super::authoritative::{self, Beyond, Context, alias_end};
 use super::super::live::{Live, Node, Records};
 use super::super::order::Draw;
@@ -52,7 +54,22 @@ impl Catalog {
             Some(_) => Beyond::Exists,
         };
         let context = Context { zone: &self.beside, soa: &soa, beyond: &beyond, at_most: draw.at_most };
-        authoritative::resolve(&context, qname, qtype)
+        let mut resolved = authoritative::resolve(&context, qname, qtype);
+        self.add_registered_hosts(registry, &mut resolved.outcome, draw);
+        resolved
+    }
+
+    /// Adds the addresses of registered hosts that static records point at: the static data have none for them.
+    fn add_registered_hosts(&self, registry: &dyn Live, outcome: &mut Outcome, draw: &Draw) {
+        let (pointing, found) = match outcome {
+            Outcome::Answer { answer, additional } => (answer.last(), additional),
+            Outcome::Referral { ns, glue, .. } => (Some(&*ns), glue),
+            _ => return,
+        };
+        let mut seen = HashSet::new();
+        let targets = pointing.into_iter().flat_map(RrSet::targets).filter(|host| seen.insert(host.clone()));
+        let hosts = targets.take(draw.at_most).filter(|host| self.is_registered(registry, host)).collect();
+        found.extend(self.host_records(registry, hosts, draw));
     }
 
     /// The outcome for a name that the registry owns, with all its types.

@@ -133,7 +133,8 @@ fn ask(catalog: &Catalog, views: &Views, question: &str) -> String {
         Outcome::NoData { aliases, .. } => format!("NoData{}", sets(&aliases)),
         Outcome::NxDomain { aliases, .. } => format!("NxDomain{}", sets(&aliases)),
         Outcome::YxDomain { aliases } => format!("YxDomain{}", sets(&aliases)),
-        Outcome::Referral { ns, .. } => format!("Referral{}", set(&ns)),
+        Outcome::Referral { ns, glue, .. } if glue.is_empty() => format!("Referral{}", set(&ns)),
+        Outcome::Referral { ns, glue, .. } => format!("Referral{} +{}", set(&ns), sets(&glue)),
         Outcome::Refused => "Refused".to_owned(),
         Outcome::ServFail => "ServFail".to_owned(),
     }
@@ -147,7 +148,8 @@ fn table(catalog: &Catalog, views: &Views, rows: &[(&str, &str)]) {
 
 #[test]
 fn registered_names_are_the_registry_s_however_they_are_reached() {
-    let additions = "web A 192.0.2.66\nwww CNAME web\nmx MX 10 web\napi NS ns.elsewhere.\nd2 DNAME e\nx.web A 192.0.2.67\n\
+    let additions = "web A 192.0.2.66\nwww CNAME web\nmx MX 10 web\nmx MX 10 other\nmx MX 20 WEB\nother A 192.0.2.68\n\
+                     deleg NS i1.web\napi NS ns.elsewhere.\nd2 DNAME e\nx.web A 192.0.2.67\n\
                      loop CNAME loop\ngone CNAME nothing\n";
     let views =
         views(&[("web", "i1", json!({})), ("api", "i1", json!({"ports": {"http": 80}})), ("d2", "i1", json!({}))]);
@@ -160,7 +162,8 @@ fn registered_names_are_the_registry_s_however_they_are_reached() {
             ("www A", "Answer www.@ CNAME; web.@ A 10.0.0.1"),
             ("www SRV", "Answer www.@ CNAME; web.@ SRV + i1.web.@ A 10.0.0.1"),
             ("www TXT", "NoData www.@ CNAME"),
-            ("mx MX", "Answer mx.@ MX"),
+            ("mx MX", "Answer mx.@ MX + other.@ A 192.0.2.68; web.@ A 10.0.0.1"),
+            ("y.deleg A", "Referral deleg.@ NS + i1.web.@ A 10.0.0.1"),
             ("x.web A", "Answer x.web.@ A 192.0.2.67"),
             ("nosuch.api A", "NxDomain"),
             ("_tcp.api A", "NoData"),
@@ -224,6 +227,7 @@ fn the_server_s_own_names_exist_like_any_other() {
         &views,
         &[("@ NS", "Answer @ NS + other.@ A 192.0.2.1"), ("server.srvd.ns A", "NxDomain")],
     );
+    table(&catalog(Some("@ NS i1.web\n"), &[]), &views, &[("@ NS", "Answer @ NS + i1.web.@ A 10.0.0.1")]);
 }
 
 #[test]
