@@ -121,12 +121,19 @@ impl Catalog {
         self.node(registry, name).is_some_and(|node| node.is_registered())
     }
 
+    /// The SOA record of a zone that the registry fills. Its primary is the first of the live zone's name servers, which a
+    /// master file can give.
+    fn soa_at(&self, registry: &dyn Live, apex: Name) -> RrSet {
+        let primary = self.beside.ns().and_then(|ns| ns.targets().next());
+        self.live.soa(apex, primary.unwrap_or_else(|| self.live.apex.clone()), registry.revision())
+    }
+
     /// The SOA record for negative answers: that of the master file if it has one, never with a TTL above the
     /// configured one (RFC 2308 §5).
     fn negative_soa(&self, registry: &dyn Live) -> RrSet {
         let mut soa = match self.beside.soa() {
             Some(soa) => soa.clone(),
-            None => self.live.soa(self.live.apex.clone(), registry.revision()),
+            None => self.soa_at(registry, self.live.apex.clone()),
         };
         let minimum = soa.rdata.first().and_then(|rdata| Soa::minimum_of(rdata));
         soa.ttl = soa.ttl.min(minimum.unwrap_or(0)).min(self.live.negative_ttl);

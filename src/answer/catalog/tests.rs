@@ -228,6 +228,10 @@ fn the_server_s_own_names_exist_like_any_other() {
         &[("@ NS", "Answer @ NS + other.@ A 192.0.2.1"), ("server.srvd.ns A", "NxDomain")],
     );
     table(&catalog(Some("@ NS i1.web\n"), &[]), &views, &[("@ NS", "Answer @ NS + i1.web.@ A 10.0.0.1")]);
+    for (additions, primary) in [(None, "server.srvd.ns.svc.local."), (Some("@ NS other\n"), "other.svc.local.")] {
+        let soa = catalog(additions, &[]).negative_soa(&views);
+        assert_eq!(Name::from_wire(&soa.rdata[0]).unwrap().to_string(), primary, "the SOA has one of the name servers");
+    }
 }
 
 #[test]

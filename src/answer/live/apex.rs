@@ -15,12 +15,11 @@ const BROWSE: [[&str; 3]; 2] = [["b", "_dns-sd", "_udp"], ["lb", "_dns-sd", "_ud
 
 impl LiveZone {
     /// The SOA record of a zone that the registry fills: its serial is the revision (RFC 1982), its TTL that of negative
-    /// answers.
-    pub fn soa(&self, owner: Name, revision: Revision) -> RrSet {
-        let below = |labels: &[&str]| self.below(labels).unwrap_or_else(|_| self.apex.clone());
+    /// answers. `primary` is the zone's name server.
+    pub fn soa(&self, owner: Name, primary: Name, revision: Revision) -> RrSet {
         let soa = Soa {
-            mname: below(&NAME_SERVER),
-            rname: below(&["hostmaster"]),
+            mname: primary,
+            rname: self.below(&["hostmaster"]).unwrap_or_else(|_| self.apex.clone()),
             serial: revision.serial(),
             refresh: 3600,
             retry: 600,
