@@ -13,6 +13,9 @@ use super::scan::Token;
 use super::ttl;
 use crate::wire::Name;
 
+/// Octets of a digest, at least (RFC 8976 §2.2.4).
+const DIGEST: usize = 12;
+
 /// Reads a row from tokens.
 pub(super) fn read(fields: &[Field], tokens: &[Token<'_>], origin: &Name) -> Result<Vec<u8>, Flaw> {
     let mut wire = Vec::new();
@@ -20,7 +23,7 @@ pub(super) fn read(fields: &[Field], tokens: &[Token<'_>], origin: &Name) -> Res
     for field in fields {
         let line = left.first().or(tokens.last()).map_or(0, |token| token.line);
         let taken = match field {
-            Field::Texts | Field::Hex | Field::Base64 | Field::Types => left.len(),
+            Field::Texts | Field::Hex | Field::Digest | Field::Base64 | Field::Types => left.len(),
             _ => left.len().min(1),
         };
         let (now, later) = left.split_at(taken);
@@ -53,6 +56,9 @@ fn write(field: Field, tokens: &[Token<'_>], origin: &Name, wire: &mut Vec<u8>) 
         Field::Rest => wire.extend(unescaped(token.text)?),
         Field::Name => wire.extend(Name::parse_below(token.text, Some(origin))?.wire()),
         Field::Hex => wire.extend(hex(octets()).filter(|octets| !octets.is_empty()).ok_or(RdataError::Hex)?),
+        Field::Digest => {
+            wire.extend(hex(octets()).filter(|octets| octets.len() >= DIGEST).ok_or(RdataError::Digest)?);
+        }
         Field::Base64 => wire.extend(base64(octets()).ok_or(RdataError::Base64)?),
         Field::Salt if token.text == b"-" => wire.push(0),
         Field::Salt => with_length(&hex(octets()).ok_or(RdataError::Hex)?, RdataError::StringTooLong, wire)?,
@@ -160,6 +166,7 @@ pub(super) fn skip(field: Field, wire: &[u8]) -> Option<&[u8]> {
         Field::Types if !are_types(wire) => return None,
         Field::Rest | Field::Types => wire.len(),
         Field::Hex | Field::Base64 => wire.len().max(1),
+        Field::Digest => wire.len().max(DIGEST),
     };
     wire.get(length..)
 }

@@ -34,6 +34,8 @@ pub(super) enum Field {
     Rest,
     /// All that is left, hexadecimal in text, at least one octet.
     Hex,
+    /// All that is left, hexadecimal in text, at least 12 octets (RFC 8976 §2.2.4).
+    Digest,
     /// All that is left, base64 in text (RFC 4648 §4).
     Base64,
     /// A length octet and as many octets, in text hexadecimal in one word or `-` (RFC 5155 §3.3).
@@ -49,8 +51,8 @@ pub(super) enum Field {
 }
 
 use Field::{
-    Algorithm, Base64, Certificate, Eui, Hash, Hex, Ipv4, Ipv6, Locator, Name, Period, Rest, Salt, Tag, Text, Texts,
-    Time, Type, Types, U8, U16, U32,
+    Algorithm, Base64, Certificate, Digest, Eui, Hash, Hex, Ipv4, Ipv6, Locator, Name, Period, Rest, Salt, Tag, Text,
+    Texts, Time, Type, Types, U8, U16, U32,
 };
 
 /// A type that never got a number; hickory gives it one of those for private use (RFC 6895 §3.1).
@@ -101,7 +103,7 @@ pub(super) const FORMS: &[(&str, u16, &[Field])] = &[
     ("CDNSKEY", 60, &[U16, U8, Algorithm, Base64]),                            // RFC 7344 §3.2
     ("OPENPGPKEY", 61, &[Base64]),                                             // RFC 7929 §2.1
     ("CSYNC", 62, &[U32, U16, Types]),                                         // RFC 7477 §2.1
-    ("ZONEMD", 63, &[U32, U8, U8, Hex]),                                       // RFC 8976 §2.2
+    ("ZONEMD", 63, &[U32, U8, U8, Digest]),                                    // RFC 8976 §2.2
     ("SVCB", 64, &[]),                                                         // RFC 9460 §2
     ("HTTPS", 65, &[]),                                                        // RFC 9460 §9
     ("SPF", 99, &[Texts]),                                                     // RFC 7208 §14.1

@@ -37,6 +37,8 @@ pub enum RdataError {
     Tag,
     #[error("pairs of hexadecimal digits are expected")]
     Hex,
+    #[error("at least 12 pairs of hexadecimal digits are expected (RFC 8976 §2.2.4)")]
+    Digest,
     #[error("the length does not agree with the octets that follow")]
     Length,
     #[error("the octets are not what the type holds")]

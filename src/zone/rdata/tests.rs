@@ -105,7 +105,7 @@ fn types_of_keys_and_proofs() {
         ("CDNSKEY 0 3 0 AA==", r"\x00\x00\x03\x00\x00"),
         ("OPENPGPKEY ( YW\nJj )", "abc"),
         ("CSYNC 66 3 A NS AAAA", r"\x00\x00\x00B\x00\x03\x00\x04`\x00\x00\x08"),
-        ("ZONEMD 2018031500 1 1 ffEE", r"xH\xb7\x8c\x01\x01\xff\xee"),
+        ("ZONEMD 2018031500 1 1 ffEE00111133 445566778899", r"xH\xb7\x8c\x01\x01\xff\xee\x00\x11\x113DUfw\x88\x99"),
         ("DLV 1 5 1 aa", r"\x00\x01\x05\x01\xaa"),
     ]);
 }
@@ -232,6 +232,8 @@ fn bad_text_is_refused() {
         ("DS 1 2 3", RdataError::Missing),
         ("DS 1 2 3 abc", RdataError::Hex),
         ("DS 1 2 3 xy", RdataError::Hex),
+        ("ZONEMD 1 1 1 ffee001122334455667788", RdataError::Digest),
+        ("ZONEMD \\# 17 000000010101ffee001122334455667788", RdataError::Generic),
         ("DS 1 BOGUS 3 ab", RdataError::Number(255)),
         ("CERT BOGUS 0 0 AQ==", RdataError::Number(65535)),
         ("DNSKEY 256 3 5 AQ=", RdataError::Base64),

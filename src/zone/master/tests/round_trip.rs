@@ -47,6 +47,7 @@ fn octets(field: Field) -> BoxedStrategy<Vec<u8>> {
             .boxed(),
         Field::Rest => any_octets(0, 300).boxed(),
         Field::Hex | Field::Base64 => any_octets(1, 80).boxed(),
+        Field::Digest => any_octets(12, 80).boxed(),
         Field::Types => proptest::collection::btree_set(1..=u16::MAX, 0..5).prop_map(windows).boxed(),
     }
 }
@@ -160,7 +161,7 @@ fn shown(field: Field, octets: &[u8]) -> String {
             texts.join(" ")
         }
         Field::Rest => quoted(octets),
-        Field::Hex => octets.chunks(7).map(hex).collect::<Vec<_>>().join(" "),
+        Field::Hex | Field::Digest => octets.chunks(7).map(hex).collect::<Vec<_>>().join(" "),
         Field::Base64 => base64::encode_string(octets),
         Field::Salt if octets == [0] => "-".to_owned(),
         Field::Salt => hex(&octets[1..]),
