@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["model"],
     &["registry", "answer", "select", "zone", "wire"],
-    &["config", "telemetry"],
-    &["engine"],
+    &["config", "telemetry", "outbound"],
+    &["engine", "render"],
     &["dns", "http", "health", "store"],
     &["cli", "server"],
 ];
@@ -30,9 +30,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("nix", &["dns"]),
     ("rustix", &["dns"]),
     ("papaya", &["engine"]),
-    ("h2", &["health"]),
-    ("tokio_rustls", &["health"]),
-    ("rustls_native_certs", &["health"]),
+    ("h2", &["outbound"]),
+    ("tokio_rustls", &["outbound"]),
+    ("rustls_native_certs", &["outbound"]),
     ("anyhow", &["cli", "server"]),
 ];
 

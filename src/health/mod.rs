@@ -22,7 +22,6 @@ mod asks;
 mod lateness;
 mod notice;
 pub mod probe;
-mod roots;
 mod runner;
 pub mod schedule;
 #[cfg(test)]
@@ -30,11 +29,11 @@ mod tests;
 
 use ipnet::IpNet;
 
-pub use roots::{Roots, RootsError};
 pub use schedule::Schedule;
 
 use crate::config::Setting;
 use crate::engine::{CheckRequests, Engine};
+use crate::outbound::Roots;
 
 /// What the configuration says about all checks.
 #[derive(Debug, Clone)]

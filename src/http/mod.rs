@@ -16,7 +16,6 @@ mod params;
 mod pick;
 mod problem;
 mod prometheus_targets;
-mod render;
 mod selection;
 mod serve;
 mod services;
@@ -46,6 +45,7 @@ pub use watchers::Watchers;
 use crate::config::Setting;
 use crate::engine::{Checks, Engine};
 use crate::model::{Defaults, Revision};
+use crate::render;
 use crate::select::Rotations;
 
 /// The header that carries the registry's revision.

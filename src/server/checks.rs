@@ -3,7 +3,8 @@
 use ipnet::IpNet;
 
 use crate::config::{Health, Setting};
-use crate::health::{Roots, Settings};
+use crate::health::Settings;
+use crate::outbound::Roots;
 
 /// Checks at one time, at most. A target that hangs holds a slot for its timeout, so with the usual timeout of 5 s this
 /// many keep up with 3,000 hanging targets a second; each costs a socket and some kilobytes.

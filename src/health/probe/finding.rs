@@ -4,18 +4,12 @@
 //! who may read the registry.
 
 use std::fmt;
-use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use hyper::StatusCode;
 
-use super::grpc::{Code, ServingStatus};
-use super::limit::Phase;
-use super::metered::TooMuch;
-use super::tls::{self, TlsFault};
-use crate::model::Span;
-use crate::model::reach::Refusal;
+use crate::outbound::{Failure, Fault, Hindrance, show_status};
 
 /// The result of one run.
 #[derive(Debug)]
@@ -43,59 +37,6 @@ pub enum Pass {
     Serving,
 }
 
-/// Why a check failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// A status that was not expected.
-    Status(StatusCode),
-    ConnectionRefused,
-    ConnectionReset,
-    Unreachable,
-    /// The connection was closed before there was a whole head of an answer.
-    Closed,
-    NotHttp,
-    NotHttp2,
-    NotGrpc,
-    /// The target ended the call, or the whole connection, with an error of HTTP/2 (RFC 9113 §7).
-    Http2(h2::Reason),
-    /// The call did not succeed.
-    Grpc(Code),
-    /// The call succeeded, and the answer is not that the service is serving.
-    NotServing(ServingStatus),
-    Tls(TlsFault),
-    /// The head of the answer is longer, or has more fields, than is read.
-    HeadTooLarge,
-    TooMuch,
-    /// The host name has no address.
-    Unresolved,
-    TimedOut {
-        phase: Phase,
-        within: Span,
-    },
-    /// srvd does not connect to such addresses.
-    Forbidden(Refusal),
-    /// The request cannot be put into HTTP.
-    Unsendable,
-    Io(ErrorKind),
-}
-
-/// What kept srvd from carrying a check out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hindrance {
-    /// No descriptors, ports or memory are left for a socket.
-    NoSocket,
-    /// The process did not run for a while.
-    StoodStill,
-    /// Too many other names are being looked up.
-    ResolverBusy,
-    /// Cryptography is not available.
-    NoTls,
-}
-
-/// Descriptors used up, in the system and in the process; alike on Linux, the BSDs and macOS (errno.h).
-const ENFILE: i32 = 23;
-const EMFILE: i32 = 24;
-
 impl Finding {
     pub fn new(address: Option<IpAddr>, outcome: Outcome, took: Duration) -> Self {
         Self { address, outcome, took }
@@ -111,26 +52,11 @@ impl Finding {
     }
 }
 
-impl From<&io::Error> for Outcome {
-    fn from(error: &io::Error) -> Self {
-        if error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()) {
-            return Fault::TooMuch.into();
-        }
-        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
-            return Fault::Tls(tls::fault(error)).into();
-        }
-        if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) {
-            return Hindrance::NoSocket.into();
-        }
-        match error.kind() {
-            ErrorKind::AddrNotAvailable | ErrorKind::OutOfMemory => Hindrance::NoSocket.into(),
-            ErrorKind::ConnectionRefused => Fault::ConnectionRefused.into(),
-            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
-                Fault::ConnectionReset.into()
-            }
-            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Fault::Unreachable.into(),
-            ErrorKind::UnexpectedEof => Fault::Closed.into(),
-            other => Fault::Io(other).into(),
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Failed(fault) => Self::Failed(fault),
+            Failure::Hindered(hindrance) => Self::Hindered(hindrance),
         }
     }
 }
@@ -156,58 +82,10 @@ impl fmt::Display for Finding {
             Outcome::Passed(Pass::Connected) => f.write_str("connected"),
             Outcome::Passed(Pass::Status(status)) => show_status(*status, f),
             Outcome::Passed(Pass::Serving) => f.write_str("SERVING"),
+            Outcome::Failed(Fault::Forbidden(refusal)) => write!(f, "not checked: {refusal}"),
             Outcome::Failed(fault) => fault.fmt(f),
-            Outcome::Hindered(Hindrance::NoSocket) => f.write_str("srvd has no socket left"),
-            Outcome::Hindered(Hindrance::StoodStill) => f.write_str("srvd stood still"),
-            Outcome::Hindered(Hindrance::NoTls) => f.write_str("srvd has no TLS"),
-            Outcome::Hindered(Hindrance::ResolverBusy) => f.write_str("too many names are being looked up"),
+            Outcome::Hindered(hindrance) => hindrance.fmt(f),
         }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status(status) => show_status(*status, f),
-            Self::ConnectionRefused => f.write_str("connection refused"),
-            Self::ConnectionReset => f.write_str("connection reset"),
-            Self::Unreachable => f.write_str("no route to the address"),
-            Self::Closed => f.write_str("connection closed without an answer"),
-            Self::NotHttp => f.write_str("the answer is not HTTP/1"),
-            Self::NotHttp2 => f.write_str("the answer is not HTTP/2"),
-            Self::NotGrpc => f.write_str("the answer is not gRPC"),
-            Self::Http2(reason) => write!(f, "HTTP/2 error: {}", reason.description()),
-            Self::Grpc(code) => code.fmt(f),
-            Self::NotServing(serving) => f.write_str(serving.as_str()),
-            Self::Tls(fault) => fault.fmt(f),
-            Self::HeadTooLarge => f.write_str("the head of the answer is too large"),
-            Self::TooMuch => f.write_str("the answer is too long"),
-            Self::Unresolved => f.write_str("the host name has no address"),
-            Self::TimedOut { phase, within } => write!(f, "{} within {within}", unfinished(*phase)),
-            Self::Forbidden(refusal) => write!(f, "not checked: {refusal}"),
-            Self::Unsendable => f.write_str("the request cannot be put into HTTP"),
-            Self::Io(kind) => kind.fmt(f),
-        }
-    }
-}
-
-/// What is not done when a phase has run out of time.
-fn unfinished(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Resolve => "the host name was not resolved",
-        Phase::Connect => "no connection",
-        Phase::Tls => "the TLS handshake did not end",
-        Phase::Request => "the request was not taken",
-        Phase::Answer => "no answer",
-        Phase::Rest => "the answer did not end",
-    }
-}
-
-/// The code with its registered phrase, never with what the target wrote there.
-fn show_status(status: StatusCode, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match status.canonical_reason() {
-        Some(phrase) => write!(f, "{} {phrase}", status.as_u16()),
-        None => write!(f, "{}", status.as_u16()),
     }
 }
 
@@ -216,22 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_error_is_told_in_words() {
-        for (error, line) in [
-            (ErrorKind::ConnectionRefused.into(), "connection refused"),
-            (ErrorKind::ConnectionReset.into(), "connection reset"),
-            (ErrorKind::HostUnreachable.into(), "no route to the address"),
-            (ErrorKind::UnexpectedEof.into(), "connection closed without an answer"),
-            (ErrorKind::PermissionDenied.into(), "permission denied"),
-            (ErrorKind::AddrNotAvailable.into(), "srvd has no socket left"),
-            (io::Error::from_raw_os_error(EMFILE), "srvd has no socket left"),
-            (io::Error::other(TooMuch), "the answer is too long"),
-        ] {
-            let outcome = Outcome::from(&error);
-            let failed = !line.starts_with("srvd");
-            assert_eq!(matches!(outcome, Outcome::Failed(_)), failed, "{line}");
-            assert_eq!(Finding::new(None, outcome, Duration::ZERO).to_string(), line);
-        }
+    fn the_address_that_decided_is_named() {
         let odd = Fault::Status(StatusCode::from_u16(599).unwrap());
         let finding = Finding::new(Some("2001:db8::1".parse().unwrap()), odd.into(), Duration::MAX);
         assert_eq!((finding.to_string().as_str(), finding.took_ms()), ("2001:db8::1: 599", u32::MAX));

@@ -7,52 +7,31 @@
 //! connecting, shaking hands, asking, and as much of the answer as is needed.
 
 mod finding;
-mod grpc;
-mod http;
-mod limit;
-mod metered;
-mod resolver;
-mod tcp;
-mod tls;
 
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-pub use finding::{Fault, Finding, Hindrance, Outcome, Pass};
+pub use finding::{Finding, Outcome, Pass};
 
 use super::Roots;
 use crate::config::Setting;
-use crate::model::reach::refusal;
-use crate::model::{Address, CheckKind, CheckSpec, HostName, Registration, Trust};
-use limit::{Limit, Phase};
-use metered::Metered;
-use resolver::Resolver;
-use tls::Tls;
-
-/// Octets that an answer may have, with everything that comes before it.
-const ANSWER: u64 = 64 * 1024;
-/// Octets that TLS may need for that, handshake included, which alone may have 64 KiB.
-const ENCRYPTED: u64 = 3 * ANSWER;
-/// How srvd calls itself to targets.
-const AGENT: &str = concat!("srvd/", env!("CARGO_PKG_VERSION"));
+use crate::model::{Address, CheckKind, CheckSpec, HostName, Registration};
+use crate::outbound::{Dialer, Failure, Fault, Limit, Metered, Phase, grpc, http, metered};
 
 /// Carries out checks.
 #[derive(Debug)]
 pub struct Prober {
-    allow: Setting<Vec<IpNet>>,
-    resolver: Resolver,
-    tls: Option<Tls>,
+    dialer: Dialer,
 }
 
 impl Prober {
     /// Checks may go to the prefixes in `allow` although they are link-local or hold a metadata service, `https` checks
     /// believe `roots`, and no more than `naming` checks wait for a name at one time.
     pub fn new(allow: Setting<Vec<IpNet>>, roots: &Roots, naming: usize) -> Self {
-        Self { allow, resolver: Resolver::new(naming), tls: Tls::new(std::sync::Arc::clone(&roots.0)).ok() }
+        Self { dialer: Dialer::new(allow, roots, naming) }
     }
 
     /// Runs one check of an instance once. Takes no longer than the timeout of the check; dropping it closes its
@@ -86,12 +65,9 @@ impl Prober {
     /// Passes if any address of the name does. The one that decided is named.
     async fn any(&self, host: &HostName, port: u16, kind: &CheckKind, limit: Limit) -> (Option<IpAddr>, Outcome) {
         let authority = format!("{}:{port}", host.as_str());
-        let Ok(turn) = limit.hold(Phase::Resolve, self.resolver.turn()).await else {
-            return (None, Hindrance::ResolverBusy.into());
-        };
-        let addresses = match limit.hold(Phase::Resolve, self.resolver.resolve(turn, host, port)).await {
+        let addresses = match self.dialer.resolve(host, port, limit).await {
             Ok(addresses) => addresses,
-            Err(outcome) => return (None, outcome),
+            Err(failure) => return (None, failure.into()),
         };
         let mut worst = (None, Fault::Unresolved.into());
         for (at, address) in addresses.iter().enumerate() {
@@ -109,38 +85,30 @@ impl Prober {
     }
 
     async fn attempt(&self, address: SocketAddr, authority: &str, kind: &CheckKind, limit: Limit) -> Outcome {
-        if let Some(refusal) = refusal(address.ip(), &self.allow.get()) {
-            return Fault::Forbidden(refusal).into();
-        }
-        let stream = match limit.hold(Phase::Connect, tcp::connect(address)).await {
-            Ok(stream) => stream,
-            Err(outcome) => return outcome,
-        };
-        match kind {
-            CheckKind::Tcp => Outcome::Passed(Pass::Connected),
-            CheckKind::Http { tls: None, .. } => ask(Metered::new(stream, ANSWER), authority, kind, limit).await,
-            // The rarer kinds need more room, which plain ones shall not have to take up too.
-            CheckKind::Http { tls: Some(trust), .. } => {
-                Box::pin(self.ask_encrypted(stream, *trust, authority, kind, limit)).await
-            }
-            CheckKind::Grpc { .. } => Box::pin(ask(Metered::new(stream, ANSWER), authority, kind, limit)).await,
-        }
+        self.pass(address, authority, kind, limit).await.map_or_else(Outcome::from, Outcome::Passed)
     }
 
-    async fn ask_encrypted(
+    async fn pass(
         &self,
-        stream: TcpStream,
-        trust: Trust,
+        address: SocketAddr,
         authority: &str,
         kind: &CheckKind,
         limit: Limit,
-    ) -> Outcome {
-        let Some(tls) = &self.tls else { return Hindrance::NoTls.into() };
-        let name = host_header(kind).unwrap_or(authority);
-        let stream = Metered::new(stream, ENCRYPTED);
-        match limit.hold(Phase::Tls, tls.connect(trust, name, stream)).await {
-            Ok(stream) => ask(Metered::new(stream, ANSWER), authority, kind, limit).await,
-            Err(outcome) => outcome,
+    ) -> Result<Pass, Failure> {
+        let stream = self.dialer.connect(address, limit).await?;
+        match kind {
+            CheckKind::Tcp => Ok(Pass::Connected),
+            CheckKind::Http { tls: None, .. } => ask(metered(stream), authority, kind, limit).await,
+            // The rarer kinds need more room, which plain ones shall not have to take up too.
+            CheckKind::Http { tls: Some(trust), .. } => {
+                let name = host_header(kind).unwrap_or(authority);
+                let encrypted = async {
+                    let stream = self.dialer.encrypt(*trust, name, stream, limit).await?;
+                    ask(metered(stream), authority, kind, limit).await
+                };
+                Box::pin(encrypted).await
+            }
+            CheckKind::Grpc { .. } => Box::pin(ask(metered(stream), authority, kind, limit)).await,
         }
     }
 }
@@ -151,7 +119,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin + Send>(
     authority: &str,
     kind: &CheckKind,
     limit: Limit,
-) -> Outcome {
+) -> Result<Pass, Failure> {
     let asked = match kind {
         CheckKind::Tcp => Ok(Pass::Connected),
         CheckKind::Http { path, method, headers, expect, .. } => {
@@ -166,15 +134,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin + Send>(
             limit.hold(Phase::Answer, asked).await.map(|()| Pass::Serving)
         }
     };
-    match asked {
-        Ok(pass) => Outcome::Passed(pass),
-        Err(Outcome::Failed(Fault::TimedOut { within, .. })) => {
-            Fault::TimedOut { phase: stream.phase(), within }.into()
-        }
-        // Libraries tell of it in their own words.
-        Err(Outcome::Failed(_)) if stream.is_exhausted() => Fault::TooMuch.into(),
-        Err(outcome) => outcome,
-    }
+    asked.map_err(|failure| stream.explain(failure))
 }
 
 /// The `Host` field that an `http` check brings, which names the server for TLS too.

@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::*;
 use crate::engine::Checks;
-use crate::health::probe::{Fault, Hindrance, Pass};
+use crate::health::probe::Pass;
 use crate::health::tests::{engine, key, register, registration};
 use crate::model::{Status, Verdict};
+use crate::outbound::{Fault, Hindrance};
 use crate::registry::{Command, Observation};
 
 fn finding(outcome: impl Into<Outcome>) -> Finding {

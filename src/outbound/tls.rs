@@ -1,4 +1,4 @@
-//! TLS below an `https` check (RFC 8446, RFC 5246): whom srvd believes, and what it says when it does not.
+//! TLS below `https` (RFC 8446, RFC 5246): whom srvd believes, and what it says when it does not.
 //!
 //! Every run makes a whole handshake, so that a certificate that runs out is found out; no session is kept.
 
@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{
 };
 use tokio_rustls::{TlsConnector, rustls};
 
-use super::{Fault, Outcome};
+use super::{Failure, Fault};
 use crate::model::Trust;
 
 /// Makes TLS connections. Cheap to clone.
@@ -60,13 +60,13 @@ impl Tls {
         trust: Trust,
         name: &str,
         stream: S,
-    ) -> Result<TlsStream<S>, Outcome> {
+    ) -> Result<TlsStream<S>, Failure> {
         let connector = match trust {
             Trust::Verified => &self.verified,
             Trust::Anyone => &self.anyone,
         };
         let name = server_name(name).ok_or(Fault::Tls(TlsFault::Nameless))?;
-        connector.connect(name, stream).await.map_err(|error| Outcome::from(&error))
+        connector.connect(name, stream).await.map_err(|error| Failure::from(&error))
     }
 }
 
@@ -122,7 +122,7 @@ impl ServerCertVerifier for Anyone {
 /// Why there is no TLS with a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsFault {
-    /// The `Host` header that the check brings names no server.
+    /// What the server is called is no name for TLS.
     Nameless,
     Expired,
     NotYetValid,
@@ -138,7 +138,7 @@ pub enum TlsFault {
     NotTls,
 }
 
-/// What an error of the library means for the check.
+/// What an error of the library means.
 pub fn fault(error: &Error) -> TlsFault {
     use CertificateError as C;
     match error {

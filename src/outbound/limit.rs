@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Fault, Hindrance, Outcome};
+use super::{Failure, Fault, Hindrance};
 use crate::model::Span;
 
 /// When our own timer is later than this, the process stood still, and what timed out says nothing about the target.
@@ -53,8 +53,8 @@ impl Limit {
     pub async fn hold<T>(
         self,
         phase: Phase,
-        work: impl Future<Output = Result<T, impl Into<Outcome>>>,
-    ) -> Result<T, Outcome> {
+        work: impl Future<Output = Result<T, impl Into<Failure>>>,
+    ) -> Result<T, Failure> {
         match timeout_at(self.deadline, work).await {
             Ok(done) => done.map_err(Into::into),
             Err(_) if Instant::now() > self.deadline + STALL => Err(Hindrance::StoodStill.into()),
@@ -68,7 +68,6 @@ mod tests {
     use std::future::pending;
 
     use super::*;
-    use crate::health::probe::Finding;
 
     #[tokio::test(start_paused = true)]
     async fn a_timer_that_is_late_blames_nobody() {
@@ -76,10 +75,10 @@ mod tests {
             let limit = Limit::of(Instant::now(), Span::from_secs(5));
             let work = async {
                 tokio::time::advance(Duration::from_secs(5) + late).await;
-                pending::<Result<(), Outcome>>().await
+                pending::<Result<(), Failure>>().await
             };
-            let outcome = limit.hold(Phase::Answer, work).await.unwrap_err();
-            assert_eq!(matches!(outcome, Outcome::Hindered(Hindrance::StoodStill)), hindered, "{late:?}");
+            let failure = limit.hold(Phase::Answer, work).await.unwrap_err();
+            assert_eq!(matches!(failure, Failure::Hindered(Hindrance::StoodStill)), hindered, "{late:?}");
         }
     }
 
@@ -87,9 +86,8 @@ mod tests {
     async fn the_addresses_of_a_name_share_the_time() {
         for (shares, patience) in [(1, "6s"), (2, "3s"), (8, "750ms")] {
             let limit = Limit::of(Instant::now(), Span::from_secs(6)).part_of(shares);
-            let outcome = limit.hold(Phase::Answer, pending::<Result<(), Outcome>>()).await.unwrap_err();
-            let finding = Finding::new(None, outcome, Duration::ZERO);
-            assert_eq!(finding.to_string(), format!("no answer within {patience}"));
+            let failure = limit.hold(Phase::Answer, pending::<Result<(), Failure>>()).await.unwrap_err();
+            assert_eq!(failure.to_string(), format!("no answer within {patience}"));
         }
     }
 
@@ -104,8 +102,8 @@ mod tests {
             (Phase::Rest, "the answer did not end within 2s"),
         ] {
             let limit = Limit::of(Instant::now(), Span::from_secs(2));
-            let outcome = limit.hold(phase, pending::<Result<(), Outcome>>()).await.unwrap_err();
-            assert_eq!(Finding::new(None, outcome, Duration::ZERO).to_string(), line);
+            let failure = limit.hold(phase, pending::<Result<(), Failure>>()).await.unwrap_err();
+            assert_eq!(failure.to_string(), line);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An instance as replies show it.
+//! Instances and their changes as JSON: in replies, in streams, and in what callbacks get.
 
 use serde_json::{Map, Value, json};
 

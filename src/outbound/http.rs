@@ -13,7 +13,7 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{AGENT, Fault, Outcome};
+use super::{AGENT, Failure, Fault};
 use crate::model::Method;
 
 /// Octets of the head of an answer that hyper may hold at once.
@@ -29,7 +29,7 @@ pub async fn ask(
     path: &str,
     method: Method,
     headers: &[(String, String)],
-) -> Result<StatusCode, Outcome> {
+) -> Result<StatusCode, Failure> {
     let request = request(authority, path, method, headers).ok_or(Fault::Unsendable)?;
     let io = TokioIo::new(stream);
     let (mut sender, connection) =
@@ -73,7 +73,7 @@ fn encoded(path: &str) -> String {
     encoded
 }
 
-fn fault(error: hyper::Error) -> Outcome {
+fn fault(error: hyper::Error) -> Failure {
     if error.is_parse_too_large() {
         return Fault::HeadTooLarge.into();
     }
@@ -81,7 +81,7 @@ fn fault(error: hyper::Error) -> Outcome {
         return Fault::NotHttp.into();
     }
     let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
-    cause.map_or_else(|| Fault::Closed.into(), Outcome::from)
+    cause.map_or_else(|| Fault::Closed.into(), Failure::from)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The certificates that `https` checks lead back to.
+//! The certificates that those of others lead back to.
 
 use std::io;
 use std::path::Path;
@@ -8,7 +8,7 @@ use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 
-/// Whom `https` checks believe. Cheap to clone.
+/// Whom TLS believes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Roots(pub(super) Arc<RootCertStore>);
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::limit::Phase;
+use super::{Failure, Fault};
 
 /// The target sent more than any answer needs.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +30,18 @@ impl<S> Metered<S> {
         Self { stream, limit, received: 0, full: false }
     }
 
+    /// A failure of a conversation on this stream, as what it came of: which part ran out of time, or that the other
+    /// side says too much, which libraries tell of in their own words.
+    pub fn explain(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Failed(Fault::TimedOut { within, .. }) => Fault::TimedOut { phase: self.phase(), within }.into(),
+            Failure::Failed(_) if self.is_exhausted() => Fault::TooMuch.into(),
+            failure => failure,
+        }
+    }
+
     /// Whether the target has sent as much as is read.
-    pub fn is_exhausted(&self) -> bool {
+    fn is_exhausted(&self) -> bool {
         self.received >= self.limit
     }
 

@@ -13,7 +13,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, TE, USER_AGENT};
 use hyper::{Method, Request, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{AGENT, Fault, Outcome};
+use super::{AGENT, Failure, Fault};
 use crate::model::Span;
 pub use message::ServingStatus;
 
@@ -55,7 +55,7 @@ pub async fn ask(
     authority: &str,
     service: &str,
     within: Span,
-) -> Result<(), Outcome> {
+) -> Result<(), Failure> {
     let request = request(authority, within).ok_or(Fault::Unsendable)?;
     let handshake = Builder::new().enable_push(false).max_header_list_size(FIELDS).handshake(stream).await;
     let (sender, connection) = handshake.map_err(fault)?;
@@ -84,7 +84,7 @@ fn request(authority: &str, within: Span) -> Option<Request<()>> {
         .ok()
 }
 
-async fn call(sender: SendRequest<Bytes>, request: Request<()>, message: Bytes) -> Result<(), Outcome> {
+async fn call(sender: SendRequest<Bytes>, request: Request<()>, message: Bytes) -> Result<(), Failure> {
     let (answer, mut body) = sender.ready().await.map_err(fault)?.send_request(request, false).map_err(fault)?;
     body.send_data(message, true).map_err(fault)?;
     let (head, mut body) = answer.await.map_err(fault)?.into_parts();
@@ -120,7 +120,7 @@ fn code(fields: &HeaderMap) -> Option<Code> {
     (usize::from(code) < CODES.len()).then_some(Code(code))
 }
 
-fn fault(error: h2::Error) -> Outcome {
+fn fault(error: h2::Error) -> Failure {
     if let Some(error) = error.get_io() {
         return error.into();
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::lookup_host;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-use super::{Fault, Hindrance, Outcome};
+use super::{Failure, Fault, Hindrance};
 use crate::model::{HostName, limits};
 
 /// Names that are resolved at the same time. The system's resolver cannot be interrupted, so one that hangs keeps its
@@ -35,15 +35,15 @@ impl Resolver {
 
     /// A place among the look-ups at one time. Waiting for it is nobody's fault but that of the names before, so it is
     /// no time-out of the target; and when too many wait already, it fails at once.
-    pub async fn turn(&self) -> Result<Turn<'_>, Outcome> {
-        let busy = || Outcome::from(Hindrance::ResolverBusy);
+    pub async fn turn(&self) -> Result<Turn<'_>, Failure> {
+        let busy = || Failure::from(Hindrance::ResolverBusy);
         let waiting = self.waiting.try_acquire().map_err(|_| busy())?;
         let lookup = Arc::clone(&self.lookups).acquire_owned().await.map_err(|_| busy())?;
         Ok(Turn { lookup, _waiting: waiting })
     }
 
     /// The addresses of a name: at least one, and at most as many as an instance may have.
-    pub async fn resolve(&self, turn: Turn<'_>, host: &HostName, port: u16) -> Result<Vec<SocketAddr>, Outcome> {
+    pub async fn resolve(&self, turn: Turn<'_>, host: &HostName, port: u16) -> Result<Vec<SocketAddr>, Failure> {
         let name = host.as_str().to_owned();
         let lookup = turn.lookup;
         // In a task of its own: when the check gives up, the look-up still holds its permit until it ends.
