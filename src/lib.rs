@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! 5  cli  server                           what knows everything
-//! 4  dns  http  health  store      what speaks to the outside, each to its own
+//! 4  dns  http  health  notify  store      what speaks to the outside, each to its own
 //! 3  engine  render                        the order of changes, and where they become true; how they are told
 //! 2  config  telemetry  outbound           what all parts need: settings, logs, connections to others
 //! 1  registry  answer  select  zone  wire  pure: no I/O, no clock, no randomness of their own
@@ -19,6 +19,7 @@ pub mod engine;
 pub mod health;
 pub mod http;
 pub mod model;
+pub mod notify;
 pub mod outbound;
 pub mod registry;
 pub mod render;

@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["registry", "answer", "select", "zone", "wire"],
     &["config", "telemetry", "outbound"],
     &["engine", "render"],
-    &["dns", "http", "health", "store"],
+    &["dns", "http", "health", "notify", "store"],
     &["cli", "server"],
 ];
 /// The layer whose modules know nothing of each other.

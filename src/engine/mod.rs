@@ -8,6 +8,7 @@
 mod caches;
 mod checks;
 mod clock;
+mod deliveries;
 mod index;
 mod publish;
 mod records;
@@ -26,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use checks::{CheckError, CheckRequest, CheckRequests, Checked, Checks, ChecksState};
 pub use clock::Clock;
+pub use deliveries::{Deliveries, Delivery, Progress};
 pub use index::Index;
 pub use records::Records;
 pub use run::Runner;

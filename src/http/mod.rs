@@ -21,6 +21,7 @@ mod serve;
 mod services;
 mod settings;
 mod status;
+mod subscriptions;
 mod wait;
 mod watch;
 mod watchers;
@@ -43,7 +44,7 @@ pub use status::About;
 pub use watchers::Watchers;
 
 use crate::config::Setting;
-use crate::engine::{Checks, Engine};
+use crate::engine::{Checks, Deliveries, Engine};
 use crate::model::{Defaults, Revision};
 use crate::render;
 use crate::select::Rotations;
@@ -56,6 +57,7 @@ pub const REVISION: HeaderName = HeaderName::from_static("srvd-revision");
 pub struct Api {
     pub engine: Engine,
     pub checks: Checks,
+    pub deliveries: Deliveries,
     /// For registrations that leave members out.
     pub defaults: Setting<Defaults>,
     pub about: Arc<About>,
@@ -102,6 +104,11 @@ pub fn router(api: Api) -> Router {
         .route("/v1/services/{service}/instances/{id}/resume", put(operator::resume))
         .route("/v1/services/{service}/instances/{id}/check", post(check::check))
         .route("/v1/watch", get(watch::watch))
+        .route("/v1/subscriptions", get(subscriptions::list))
+        .route(
+            "/v1/subscriptions/{id}",
+            get(subscriptions::read).put(subscriptions::replace).delete(subscriptions::remove),
+        )
         .route("/v1/prometheus/targets", get(prometheus_targets::targets))
         .route("/v1/heartbeats", post(heartbeats::renew))
         .route("/v1/batch", post(batch::batch))

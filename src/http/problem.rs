@@ -58,6 +58,7 @@ impl From<Refusal> for Problem {
                 Self::new(StatusCode::NOT_FOUND, detail)
             }
             Refusal::Exists(_) => Self::new(StatusCode::PRECONDITION_FAILED, detail),
+            Refusal::TooManySubscriptions { .. } => Self::new(StatusCode::CONFLICT, detail),
             Refusal::Clash { .. } => Self { status: StatusCode::CONFLICT, detail, field: Some("tags".to_owned()) },
             Refusal::Invalid(invalid) => invalid.into(),
         }

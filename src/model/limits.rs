@@ -30,6 +30,8 @@ pub const MESSAGE: usize = 1024;
 pub const DESCRIPTION: usize = 1024;
 /// Octets of a callback URL.
 pub const CALLBACK: RangeInclusive<usize> = 1..=2048;
+/// Subscriptions at one time: each has a task, and holds what its callback has not been told.
+pub const SUBSCRIPTIONS: usize = 4096;
 /// Seconds that resolvers may keep a record.
 pub const RECORD_TTL: RangeInclusive<u64> = 0..=86_400;
 pub const CHECKS: usize = 8;

@@ -41,5 +41,5 @@ pub use settings::{Settings, SlowStart};
 pub use span::Span;
 pub use strategy::Strategy;
 pub use streak::Streak;
-pub use subscription::{Callback, Subscription};
+pub use subscription::{Callback, Host, Subscription};
 pub use time::{Moment, Tick};

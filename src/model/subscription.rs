@@ -1,7 +1,8 @@
 //! A subscription: a service whose changes are posted to a callback.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 use serde_json::{Map, Value};
 
@@ -17,7 +18,21 @@ pub struct Subscription {
 
 /// An absolute `http` or `https` URL (RFC 9110 §4.2) without credentials and fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Callback(String);
+pub struct Callback {
+    text: String,
+    is_encrypted: bool,
+    host: Host,
+    port: u16,
+    /// Where the host with its port stands in the text.
+    authority: Range<usize>,
+}
+
+/// Where a callback is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    Address(IpAddr),
+    Name(HostName),
+}
 
 impl Subscription {
     /// Members that only replies have, and the id that the path gives: accepted, and left to others.
@@ -45,41 +60,77 @@ impl Callback {
         if !limits::CALLBACK.contains(&text.len()) {
             return Err(Reason::Length { min: *limits::CALLBACK.start(), max: *limits::CALLBACK.end() });
         }
-        let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).ok_or(Reason::Callback)?;
-        let graphic = text.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'#');
-        let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
-        if graphic && is_authority(authority) { Ok(Self(text.to_owned())) } else { Err(Reason::Callback) }
+        let is_encrypted = text.starts_with("https://");
+        let rest = text.strip_prefix(if is_encrypted { "https://" } else { "http://" }).ok_or(Reason::Callback)?;
+        let begin = text.len() - rest.len();
+        let authority = begin..begin + rest.find(['/', '?']).unwrap_or(rest.len());
+        let is_graphic = text.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'#');
+        let (host, port) = read_authority(&text[authority.clone()]).filter(|_| is_graphic).ok_or(Reason::Callback)?;
+        let port = port.unwrap_or(if is_encrypted { 443 } else { 80 });
+        Ok(Self { text: text.to_owned(), is_encrypted, host, port, authority })
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether the scheme is `https`.
+    pub fn is_encrypted(&self) -> bool {
+        self.is_encrypted
+    }
+
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The port that is written, or else that of the scheme.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The host with the port if one is written, as the field `Host` has it (RFC 9110 §7.2).
+    pub fn authority(&self) -> &str {
+        &self.text[self.authority.clone()]
+    }
+
+    /// The path with the query, as a request has it in origin form (RFC 9112 §3.2.1).
+    pub fn target(&self) -> String {
+        let rest = &self.text[self.authority.end..];
+        if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") }
     }
 }
 
 impl fmt::Display for Callback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 /// A host with or without a port (RFC 3986 §3.2).
-fn is_authority(text: &str) -> bool {
+fn read_authority(text: &str) -> Option<(Host, Option<u16>)> {
     let (host, rest) = match text.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
-        Some((host, rest)) => (host.parse::<Ipv6Addr>().is_ok(), rest),
+        Some((host, rest)) => (Host::Address(host.parse::<Ipv6Addr>().ok()?.into()), rest),
         None => {
             let (host, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
-            (is_host(host), rest)
+            (read_host(host)?, rest)
         }
     };
-    host && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+    match rest.strip_prefix(':') {
+        Some(port) => Some((host, Some(read_port(port)?))),
+        None => rest.is_empty().then_some((host, None)),
+    }
 }
 
-fn is_host(text: &str) -> bool {
-    text.parse::<Ipv4Addr>().is_ok() || HostName::parse(text).is_ok()
+fn read_host(text: &str) -> Option<Host> {
+    match text.parse::<Ipv4Addr>() {
+        Ok(address) => Some(Host::Address(address.into())),
+        Err(_) => HostName::parse(text).ok().map(Host::Name),
+    }
 }
 
-fn is_port(text: &str) -> bool {
-    text.bytes().all(|octet| octet.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port != 0)
+fn read_port(text: &str) -> Option<u16> {
+    let is_number = text.bytes().all(|octet| octet.is_ascii_digit());
+    text.parse().ok().filter(|port| is_number && *port != 0)
 }
 
 #[cfg(test)]
@@ -112,6 +163,22 @@ mod tests {
         }
         let long = format!("http://a/{}", "x".repeat(2048));
         assert!(matches!(Callback::parse(&long), Err(Reason::Length { .. })));
+    }
+
+    #[test]
+    fn callbacks_say_where_to_connect_and_what_to_ask() {
+        let address = |text: &str| Host::Address(text.parse().unwrap());
+        let name = |text: &str| Host::Name(HostName::parse(text).unwrap());
+        for (text, encrypted, host, port, authority, target) in [
+            ("http://10.0.0.1:9000/a?b=1", false, address("10.0.0.1"), 9000, "10.0.0.1:9000", "/a?b=1"),
+            ("https://hooks.example", true, name("hooks.example"), 443, "hooks.example", "/"),
+            ("http://hooks.example?x=/", false, name("hooks.example"), 80, "hooks.example", "/?x=/"),
+            ("http://[2001:db8::1]:81/", false, address("2001:db8::1"), 81, "[2001:db8::1]:81", "/"),
+        ] {
+            let read = Callback::parse(text).unwrap();
+            assert_eq!((read.is_encrypted(), read.host(), read.port()), (encrypted, &host, port), "{text}");
+            assert_eq!((read.authority(), read.target().as_str()), (authority, target), "{text}");
+        }
     }
 
     #[test]

@@ -1,19 +1,22 @@
-//! The question of an `http` check: one request on one fresh connection, of whose answer only the head is read.
+//! Questions over HTTP/1.1: one request on one fresh connection.
 //!
 //! Nothing is followed, kept or decoded. The stream that it is asked on ends after a number of octets, interim answers
 //! included, so a target that never ends costs no more than one that never begins.
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::io;
 
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{AGENT, Failure, Fault};
+use super::{AGENT, Failure, Fault, Limit, Phase};
 use crate::model::Method;
 
 /// Octets of the head of an answer that hyper may hold at once.
@@ -31,18 +34,80 @@ pub async fn ask(
     headers: &[(String, String)],
 ) -> Result<StatusCode, Failure> {
     let request = request(authority, path, method, headers).ok_or(Fault::Unsendable)?;
-    let io = TokioIo::new(stream);
-    let (mut sender, connection) =
-        http1::Builder::new().max_buf_size(HEAD).max_headers(FIELDS).handshake(io).await.map_err(fault)?;
+    let (mut sender, connection) = shake_hands(stream).await?;
     let answer = sender.send_request(request);
-    // The connection moves only while it is polled here, so nothing of it outlives the check.
-    tokio::pin!(answer, connection);
-    let answer = tokio::select! {
+    tokio::pin! {
+        let ended = moved(connection);
+    }
+    tokio::select! {
         biased;
-        answer = &mut answer => answer,
-        _ = &mut connection => answer.await,
+        answer = answer => Ok(answer.map_err(fault)?.status()),
+        never = &mut ended => match never {},
+    }
+}
+
+/// Posts JSON and gives the status of the answer. The rest of the answer is read too, so that nobody is cut off while
+/// they write it, but nothing depends on how it ends. `stream` bounds its octets, and `limit` the time for everything.
+pub async fn post(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin + Send),
+    authority: &str,
+    path: &str,
+    json: Bytes,
+    limit: Limit,
+) -> Result<StatusCode, Failure> {
+    let request = Request::post(encoded(path))
+        .header(HOST, authority)
+        .header(USER_AGENT, AGENT)
+        .header(CONTENT_TYPE, "application/json")
+        .header(CONNECTION, HeaderValue::from_static("close"))
+        .body(Full::new(json))
+        .map_err(|_| Fault::Unsendable)?;
+    let (mut sender, connection) = shake_hands(stream).await?;
+    tokio::pin! {
+        let ended = moved(connection);
+    }
+    let answer = async {
+        tokio::select! {
+            biased;
+            answer = sender.send_request(request) => answer.map_err(fault),
+            never = &mut ended => match never {},
+        }
     };
-    Ok(answer.map_err(fault)?.status())
+    let answer = limit.hold(Phase::Answer, answer).await?;
+    let status = answer.status();
+    let rest = async {
+        tokio::select! {
+            biased;
+            () = read_off(answer.into_body()) => Ok::<_, Failure>(()),
+            never = &mut ended => match never {},
+        }
+    };
+    limit.hold(Phase::Rest, rest).await.ok();
+    Ok(status)
+}
+
+type Handshake<S, B> = (http1::SendRequest<B>, http1::Connection<TokioIo<S>, B>);
+
+async fn shake_hands<S, B>(stream: S) -> Result<Handshake<S, B>, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(HEAD).max_headers(FIELDS);
+    builder.handshake(TokioIo::new(stream)).await.map_err(fault)
+}
+
+/// Moves a connection on for as long as it is polled, so nothing of it outlives its question. What it ends with, the
+/// question is told too.
+async fn moved(connection: impl Future<Output = hyper::Result<()>>) -> Infallible {
+    connection.await.ok();
+    std::future::pending().await
+}
+
+/// Reads a body to its end, or until it breaks off.
+async fn read_off(mut body: Incoming) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 fn request(authority: &str, path: &str, method: Method, headers: &[(String, String)]) -> Option<Request<Empty<Bytes>>> {
@@ -80,7 +145,7 @@ fn fault(error: hyper::Error) -> Failure {
     if error.is_parse() {
         return Fault::NotHttp.into();
     }
-    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
     cause.map_or_else(|| Fault::Closed.into(), Failure::from)
 }
 

@@ -117,6 +117,8 @@ pub enum Refusal {
     UnknownService(ServiceName),
     #[error("there is no subscription {0}")]
     UnknownSubscription(SubscriptionId),
+    #[error("there are {max} subscriptions already, and no more may be")]
+    TooManySubscriptions { max: usize },
     #[error("{0} is registered already")]
     Exists(Key),
     #[error("`{label}` would name both an instance and a tag of service {service}; choose another id or tag")]

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Changes, Done, Record, RecordChange, RecordName, Refusal, Registry};
-use crate::model::{CheckSpec, Condition, Moment, Registration, ServiceName, Settings, Subscription, SubscriptionId};
+use super::{Changes, Done, Kind, Record, RecordChange, RecordName, Refusal, Registry};
+use crate::model::{
+    CheckSpec, Condition, Moment, Registration, ServiceName, Settings, Subscription, SubscriptionId, limits,
+};
 
 impl Registry {
     /// Puts a record back as it was before a restart. Instances come after all of them; see [`Self::restore`].
@@ -69,9 +71,17 @@ impl Registry {
         match (self.records.get(&name), subscription) {
             (None, None) => return Err(Refusal::UnknownSubscription(id)),
             (Some(Record::Subscription(_, old)), Some(new)) if *old == new => {}
+            (None, Some(_)) if self.subscriptions() >= limits::SUBSCRIPTIONS => {
+                return Err(Refusal::TooManySubscriptions { max: limits::SUBSCRIPTIONS });
+            }
             (_, new) => self.change(name, new.map(|new| Record::Subscription(id, new)), changes),
         }
         Ok(Done::Noted)
+    }
+
+    /// How many there are. Their names come last in the order of names.
+    fn subscriptions(&self) -> usize {
+        self.records.keys().rev().take_while(|name| name.kind() == Kind::Subscription).count()
     }
 
     /// A registration that brings no checks, with the checks of its service or else of the server.

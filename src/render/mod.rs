@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::Published;
 use crate::model::json::Text;
-use crate::model::{CheckResult, DrainedBy, Instance, Moment, SelfReport, Status, Verdict};
+use crate::model::{CheckResult, DrainedBy, Instance, Moment, Revision, SelfReport, ServiceName, Status, Verdict};
 use crate::registry::Change;
 
 /// The registration, and what srvd knows beside it. `now` turns ticks into times of day.
@@ -85,6 +85,19 @@ pub fn present(present: &Instance, now: Moment) -> Value {
         "previous_status": null,
         "at": time(present.changed_at),
         "instance": instance(present, now),
+    })
+}
+
+/// Whoever is told of the changes of a service missed some: what it knows does not count any more, and every instance
+/// that there is at `revision` is told next. It has the members of a change, so that nobody trips over it.
+pub fn reset(service: &ServiceName, revision: Revision, now: Moment) -> Value {
+    json!({
+        "revision": revision.0,
+        "service": service.as_str(),
+        "id": null,
+        "change": "reset",
+        "previous_status": null,
+        "at": time(now.wall),
     })
 }
 

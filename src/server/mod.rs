@@ -22,9 +22,10 @@ use tokio::runtime::Builder;
 use crate::cli::ConfigArgs;
 use crate::config::{Config, Loaded, Setting, Sources, StoreKind};
 use crate::dns::{self, RateLimiter, Responder};
-use crate::engine::{Checks, Clock, Engine, Standstill, Store};
+use crate::engine::{Checks, Clock, Deliveries, Engine, Standstill, Store};
 use crate::health;
 use crate::http::Readiness;
+use crate::notify;
 use crate::store::{Embedded, Memory};
 use crate::telemetry::{self, LevelSwitch};
 use engine_thread::EngineThread;
@@ -134,8 +135,9 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
     let readiness = Readiness::default();
     let ready_line = listeners.ready_line();
     let settings = checks::settings(&current.config.health, &parts.allow)?;
-    let (checks, requests) = Checks::new();
-    let serving = Serving::start(&current, &parts, listeners, checks, &readiness)?;
+    let callbacks = notify::Settings { allow: settings.allow.clone(), roots: settings.roots.clone() };
+    let ((checks, requests), deliveries) = (Checks::new(), Deliveries::default());
+    let serving = Serving::start(&current, &parts, listeners, (checks, deliveries.clone()), &readiness)?;
     let mut engine_thread = EngineThread::start(runner)?;
     let unready = tokio::select! {
         loaded = engine_thread.loaded() => loaded.err().map(Err),
@@ -147,6 +149,7 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
         return result;
     }
     let mut checks = tokio::spawn(health::run(engine.clone(), settings, requests, std::future::pending()));
+    let mut notices = tokio::spawn(notify::run(engine.clone(), callbacks, deliveries));
     let reloader = Reloader { sources: Arc::new(sources), current: Arc::new(current), parts };
     readiness.set(true);
     println!("{ready_line}");
@@ -155,12 +158,15 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
         () = stop.received() => None,
         () = engine_thread.ended() => Some("the engine ended by itself"),
         _ = &mut checks => Some("the health checks ended by themselves"),
+        _ = &mut notices => Some("the callbacks ended by themselves"),
         never = reloader.run(hangup) => match never {},
     };
     tracing::info!("stopping");
     readiness.set(false);
     // First, so that nobody waits for a check while connections drain.
     checks.abort();
+    // What the callbacks have not been told by now, they are told to start over from.
+    notices.abort();
     serving.stop().await;
     engine_thread.stop().await;
     tracing::info!("stopped");

@@ -46,7 +46,7 @@ pub struct Parts {
     pub limiter: Arc<RateLimiter>,
     pub connections: Arc<dns::tcp::Connections>,
     pub defaults: Setting<Defaults>,
-    /// Where checks may connect to.
+    /// Where checks and callbacks may connect to.
     pub allow: Setting<Vec<IpNet>>,
     pub level: LevelSwitch,
     pub engine: Engine,

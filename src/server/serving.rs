@@ -11,7 +11,7 @@ use super::listeners::Listeners;
 use super::reload::{Current, Parts};
 use crate::config::{Config, StoreKind};
 use crate::dns;
-use crate::engine::Checks;
+use crate::engine::{Checks, Deliveries};
 use crate::http::{self, About, Api, Readiness};
 
 /// The longest that open connections may take to end.
@@ -49,7 +49,7 @@ impl Serving {
         current: &Current,
         parts: &Parts,
         listeners: Listeners,
-        checks: Checks,
+        (checks, deliveries): (Checks, Deliveries),
         readiness: &Readiness,
     ) -> anyhow::Result<Self> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -57,6 +57,7 @@ impl Serving {
         let api = Api {
             engine: parts.engine.clone(),
             checks,
+            deliveries,
             defaults: parts.defaults.clone(),
             about: Arc::new(about(&current.config, &listeners)),
             readiness: readiness.clone(),

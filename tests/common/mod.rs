@@ -14,6 +14,7 @@ pub mod message;
 pub mod population;
 pub mod process;
 pub mod readme;
+pub mod receiver;
 pub mod server;
 mod waiting;
 

@@ -52,6 +52,7 @@ async fn api() -> Api {
     let api = Api {
         engine,
         checks: crate::engine::Checks::new().0,
+        deliveries: Default::default(),
         defaults: Setting::new(defaults()),
         about: Arc::new(about),
         readiness: Readiness::default(),

@@ -1,7 +1,7 @@
 //! Settings and subscriptions by tables.
 
 use super::*;
-use crate::model::{Settings, Subscription, SubscriptionId};
+use crate::model::{Settings, Subscription, SubscriptionId, limits};
 
 fn settings(body: Value) -> Option<Arc<Settings>> {
     Some(Arc::new(Settings::from_json(&body, &rules().defaults.check).unwrap()))
@@ -121,6 +121,26 @@ fn subscriptions_are_kept_by_their_ids() {
     assert_eq!(subscribe(Some("http://a/")), Ok(0));
     assert_eq!(subscribe(Some("http://b/")), Ok(1));
     assert_eq!(subscribe(None), Ok(1));
+}
+
+#[test]
+fn there_are_only_so_many_subscriptions() {
+    let mut shell = Shell::new();
+    let mut subscribe = |number: usize, callback: Option<&str>| {
+        let id = SubscriptionId::parse(&format!("s{number}")).unwrap();
+        let read =
+            |callback| Arc::new(Subscription::from_json(&json!({"service": "web", "callback": callback})).unwrap());
+        let command = Command::Subscribe { id, subscription: callback.map(read) };
+        shell.registry.apply(command, at(0), &mut Changes::default()).map(drop)
+    };
+    let max = limits::SUBSCRIPTIONS;
+    for number in 0..max {
+        subscribe(number, Some("http://a/")).unwrap();
+    }
+    assert_eq!(subscribe(max, Some("http://a/")), Err(Refusal::TooManySubscriptions { max }));
+    subscribe(0, Some("http://b/")).expect("no more than before");
+    subscribe(0, None).unwrap();
+    subscribe(max, Some("http://a/")).expect("there is room again");
 }
 
 #[test]
