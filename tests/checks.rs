@@ -54,6 +54,10 @@ fn checks_run_when_asked_for_and_count() {
     assert!(status["checks"]["late_ms"].is_u64(), "{status}");
     let next = [0, 1].map(|at| time(&server.instance("web", "a")["checks"][at]["next_check"])).into_iter().min();
     assert_eq!(Some(time(&status["schedule"]["next_check"])), next, "{status}");
+    let upcoming = status["schedule"]["checks"].as_array().expect("checks");
+    assert_eq!(upcoming.len(), 2, "{status}");
+    assert_eq!(Some(time(&upcoming[0]["at"])), next, "{status}");
+    assert!(upcoming.iter().all(|check| check["service"] == "web" && check["id"] == "a"), "{status}");
 }
 
 #[test]

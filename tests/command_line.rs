@@ -62,6 +62,20 @@ fn an_instance_from_registration_to_deregistration() {
 }
 
 #[test]
+fn an_answer_explained() {
+    let server = Server::start();
+    done(&srvd(&server, "register web --id a --address 10.0.0.1 --port 80"));
+    done(&srvd(&server, "drain web a"));
+    let table = done(&srvd(&server, "explain web.svc.local"));
+    assert!(table.contains("NOERROR") && table.contains("draining: taken out by an operator"), "{table}");
+    let json = done(&srvd(&server, "explain web.svc.local SRV --client 192.0.2.1 --output json"));
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&json["type"], &json["client"]), (&"SRV".into(), &"192.0.2.1".into()));
+    let (code, errors) = complaint(&srvd(&server, "explain web.svc.local NONSENSE"));
+    assert!(code == Some(1) && errors.contains("`type`"), "{errors}");
+}
+
+#[test]
 fn an_instance_without_an_id_gets_one() {
     let server = Server::start();
     let json = done(&srvd(&server, "register web --address 10.0.0.1 --port 80 --output json"));

@@ -325,3 +325,21 @@ fn operators_calls_have_rules() {
     }
     assert_eq!(server.instance("web", "a")["status"], "healthy");
 }
+
+#[test]
+fn the_next_expiries_are_in_their_order() {
+    let server = Server::start();
+    // The longest first, so that their order is not that of their names or registrations.
+    for number in (1..=12).rev() {
+        let ttl = format!("{}s", 100 + 10 * number);
+        server.register("web", &format!("i{}", 12 - number), json!({ "address": "10.0.0.1", "port": 80, "ttl": ttl }));
+    }
+    server.register("web", "lasting", json!({ "address": "10.0.0.1", "port": 80, "ttl": "none" }));
+    let schedule = server.api.get("/v1/status").expect(200).json()["schedule"].clone();
+    let expiries = schedule["expiries"].as_array().expect("expiries");
+    let ids: Vec<&str> = expiries.iter().map(|expiry| expiry["id"].as_str().expect("an id")).collect();
+    assert_eq!(ids, ["i11", "i10", "i9", "i8", "i7", "i6", "i5", "i4", "i3", "i2"]);
+    assert_eq!(schedule["next_expiry"], expiries[0]["at"]);
+    assert_eq!(expiries[0]["at"], server.instance("web", "i11")["expires_at"]);
+    assert_eq!((&schedule["next_check"], &schedule["checks"]), (&json!(null), &json!([])));
+}

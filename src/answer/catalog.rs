@@ -1,5 +1,6 @@
 //! All zones that the server answers for, and the way from a question to its outcome.
 
+mod explain;
 mod live;
 mod reverse;
 

@@ -7,14 +7,18 @@
 
 pub mod authoritative;
 mod catalog;
+pub mod explain;
 pub mod live;
 pub mod order;
 mod outcome;
+mod pinned;
 pub mod reverse;
 mod view;
 
 pub use catalog::Catalog;
+pub use explain::Explain;
 pub use live::{Live, LiveZone};
 pub use outcome::{Outcome, Remark, Resolved};
+pub use pinned::Pinned;
 pub use reverse::ReverseZones;
 pub use view::{Filter, PROTOCOLS, ServiceView};

@@ -52,6 +52,20 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What it has for the sections of a response: answer, authority, additional.
+    pub fn sections(&self) -> [Vec<&RrSet>; 3] {
+        fn all(sets: &[RrSet]) -> Vec<&RrSet> {
+            sets.iter().collect()
+        }
+        match self {
+            Self::Answer { answer, additional } => [all(answer), Vec::new(), all(additional)],
+            Self::NoData { aliases, soa } | Self::NxDomain { aliases, soa } => [all(aliases), vec![soa], Vec::new()],
+            Self::YxDomain { aliases } => [all(aliases), Vec::new(), Vec::new()],
+            Self::Referral { aliases, ns, glue } => [all(aliases), vec![ns], all(glue)],
+            Self::Refused | Self::ServFail => Default::default(),
+        }
+    }
+
     /// The same outcome at the end of a chain of aliases.
     pub fn behind(self, mut chain: Vec<RrSet>) -> Self {
         if chain.is_empty() {

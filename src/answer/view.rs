@@ -19,6 +19,8 @@ pub struct ServiceView {
     panicking: bool,
     /// In the order of their ids.
     instances: Box<[Arc<Instance>]>,
+    /// How many have each status, in the order of [`Status::ALL`].
+    counts: [usize; Status::ALL.len()],
     /// Which instances carry each tag that is a label.
     tags: BTreeMap<SmolStr, Box<[u32]>>,
     /// For each of [`PROTOCOLS`], whether an instance has it, and whether one that is served does.
@@ -50,8 +52,11 @@ impl ServiceView {
             }
         }
         let tags = tags.into_iter().map(|(tag, carriers)| (tag, carriers.into())).collect();
+        let mut counts = [0; Status::ALL.len()];
+        instances.iter().for_each(|instance| counts[instance.status() as usize] += 1);
         let (protocols, served_protocols) = ([false; 2], [false; 2]);
-        let mut view = Self { name, revision, settings, panicking, instances, tags, protocols, served_protocols };
+        let mut view =
+            Self { name, revision, settings, panicking, instances, counts, tags, protocols, served_protocols };
         let of = |protocol| Filter { protocol: Some(protocol), ..Filter::default() };
         view.protocols = PROTOCOLS.map(|protocol| view.select(&of(protocol)).next().is_some());
         view.served_protocols = PROTOCOLS.map(|protocol| view.served(&of(protocol)).next().is_some());
@@ -75,6 +80,11 @@ impl ServiceView {
     /// All instances, whatever their status, in the order of their ids.
     pub fn instances(&self) -> &[Arc<Instance>] {
         &self.instances
+    }
+
+    /// How many instances have a status.
+    pub fn count(&self, status: Status) -> usize {
+        self.counts[status as usize]
     }
 
     pub fn instance(&self, id: &str) -> Option<&Arc<Instance>> {

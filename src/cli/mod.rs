@@ -11,6 +11,7 @@ mod connection;
 mod deregister;
 mod drain;
 mod exit;
+mod explain;
 mod filters;
 mod follow;
 mod heartbeat;
@@ -43,6 +44,7 @@ pub use connection::{Connection, Output, ServerUrl};
 pub use deregister::DeregisterArgs;
 pub use drain::{DrainArgs, MaintenanceArgs, ResumeArgs};
 pub use exit::Exit;
+pub use explain::ExplainArgs;
 pub use heartbeat::HeartbeatArgs;
 pub use instances::InstancesArgs;
 pub use pick::PickArgs;
@@ -118,6 +120,8 @@ pub enum ClientCommand {
     Instances(InstancesArgs),
     /// Have the server pick one instance of a service
     Pick(PickArgs),
+    /// Show how DNS answers a question, and why each instance is in the answer or not
+    Explain(ExplainArgs),
     /// Print every change as it happens
     Watch(WatchArgs),
     /// Show how the server is
@@ -137,6 +141,7 @@ impl ClientCommand {
             Self::Services(args) => args,
             Self::Instances(args) => args,
             Self::Pick(args) => args,
+            Self::Explain(args) => args,
             Self::Watch(args) => args,
             Self::Status(args) => args,
         }

@@ -155,12 +155,12 @@ fn result_facts(result: &Value) -> Vec<Fact> {
     ]
 }
 
-fn items<'a>(reply: &'a Value, member: &str) -> &'a [Value] {
+pub(super) fn items<'a>(reply: &'a Value, member: &str) -> &'a [Value] {
     reply[member].as_array().map_or(&[], Vec::as_slice)
 }
 
 /// A value in words: lists and objects by their items, nothing for null.
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => printable(text),

@@ -107,6 +107,8 @@ fn lines_that_are_refused_as_usage() {
         ("srvd pick", MissingRequiredArgument),
         ("srvd pick web --strategy best", InvalidValue),
         ("srvd watch web --since now", ValueValidation),
+        ("srvd explain", MissingRequiredArgument),
+        ("srvd explain web.svc.local A --client here", ValueValidation),
         ("srvd status web", UnknownArgument),
         ("srvd drain web", MissingRequiredArgument),
         ("srvd drain web a --wait=11m", ValueValidation),
@@ -156,6 +158,8 @@ fn what_is_sent() {
             "GET /v1/services/web/pick?strategy=consistent_hash&key=a%26b&tag=x ",
             "",
         ),
+        ("explain a.web", "GET /v1/explain?name=a.web&type=A ", ""),
+        ("explain a&b SRV --client ::1", "GET /v1/explain?name=a%26b&type=SRV&client=%3A%3A1 ", ""),
         ("status", "GET /v1/status ", ""),
         (
             "instances web --status healthy --tag a --tag b --version 1 --meta k=v",
@@ -181,6 +185,11 @@ fn what_is_printed() {
         ("deregister web a", "", "deregistered web/a\n"),
         ("heartbeat web a", "", "renewed web/a\n"),
         ("pick web", instance, "instance  web/a\nstatus    healthy\nport      80\n"),
+        (
+            "explain web",
+            r#"{"rcode":"NXDOMAIN","why":"there is no service web"}"#,
+            "rcode  NXDOMAIN\nwhy    there is no service web\n",
+        ),
         ("status", r#"{"revision":7}"#, "revision  7\n"),
         (
             "drain web a",

@@ -183,9 +183,9 @@ pub struct Health {
     pub default_checks: Vec<CheckSpec>,
     /// Healthy share, 0 to 1, below which unhealthy instances are answered too.
     pub panic_threshold: f64,
-    /// Prefixes that checks may reach although link-local or a metadata address.
+    /// Prefixes that checks and callbacks may reach although link-local or a metadata address.
     pub allow: Vec<IpNet>,
-    /// Certificates that `https` checks lead back to; those of the system when `None`.
+    /// Certificates that `https` checks and callbacks lead back to; those of the system when `None`.
     pub ca_file: Option<PathBuf>,
 }
 

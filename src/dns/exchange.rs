@@ -12,9 +12,9 @@ use super::reply::{Kind, Rcode};
 use super::responder::Present;
 use super::write::{self, Ending, Frame};
 use super::{Client, Settings, Transport, chaos};
+use crate::answer::explain::Explanation;
 use crate::answer::order::{self, Draw};
-use crate::answer::{Outcome, Resolved};
-use crate::engine::Index;
+use crate::answer::{Live, Outcome, Resolved};
 use crate::model::Moment;
 use crate::wire::{Name, RecordType, flag};
 
@@ -27,7 +27,8 @@ const CLASS_IN: u16 = 1;
 /// A query, and all that its reply depends on.
 pub struct Exchange<'a> {
     present: &'a Present,
-    index: &'a Index,
+    /// The registry; `None` until its state is loaded.
+    live: Option<&'a dyn Live>,
     client: &'a Client,
     query: &'a Query<'a>,
     frame: Frame<'a>,
@@ -81,7 +82,14 @@ pub struct Written {
 }
 
 impl<'a> Exchange<'a> {
-    pub fn new(present: &'a Present, index: &'a Index, query: &'a Query<'a>, client: &'a Client, now: Moment) -> Self {
+    /// An exchange over a registry; `None` while its state is not loaded.
+    pub fn new(
+        present: &'a Present,
+        live: Option<&'a dyn Live>,
+        query: &'a Query<'a>,
+        client: &'a Client,
+        now: Moment,
+    ) -> Self {
         let settings = &present.settings;
         let mut frame = Frame {
             query,
@@ -92,7 +100,7 @@ impl<'a> Exchange<'a> {
             remark: None,
         };
         let cookie = options(&mut frame, settings, client, now);
-        Self { present, index, client, query, frame, cookie }
+        Self { present, live, client, query, frame, cookie }
     }
 
     /// Whether the client has proved its address with a cookie.
@@ -146,7 +154,7 @@ impl<'a> Exchange<'a> {
     fn question(&self, question: &'a Question<'a>) -> Result<&'a Question<'a>, Short> {
         match (question.qclass, question.qtype) {
             (CLASS_IN, RecordType::AXFR | RecordType::IXFR) => Err(Short::Transfer),
-            (CLASS_IN, _) if !self.index.is_loaded() => Err(Short::Loading),
+            (CLASS_IN, _) if self.live.is_none() => Err(Short::Loading),
             (CLASS_IN | chaos::CLASS, _) => Ok(question),
             _ => Err(Short::OtherClass),
         }
@@ -178,10 +186,10 @@ impl<'a> Exchange<'a> {
     /// the client alone: one that uses what a cut answer holds would otherwise see instances come and go with every
     /// query. Their order is still drawn, where nothing but the order tells clients whom to take first.
     fn look_up(&mut self, question: &Question<'_>, draw: u64, out: &mut Vec<u8>) -> Written {
-        let (catalog, index) = (&self.present.catalog, self.index);
-        let resolve = |draw: &Draw| catalog.resolve(index, &question.qname, question.qtype, draw);
-        // One more than can fit, so that what does not fit is noticed.
-        let at_most = self.frame.limit / SMALLEST_RECORD + 1;
+        let Some(live) = self.live else { return self.short(Short::Loading, out) };
+        let catalog = &self.present.catalog;
+        let resolve = |draw: &Draw| catalog.resolve(live, &question.qname, question.qtype, draw);
+        let at_most = self.at_most();
         let Resolved { outcome, stand_in, remark } = resolve(&Draw { order: draw, subset: draw, at_most });
         self.frame.remark = remark.map(ExtendedError::from);
         let mut sent = write::outcome(&outcome, &self.frame, false, out);
@@ -197,6 +205,32 @@ impl<'a> Exchange<'a> {
             }
         }
         written(outcome, stand_in, sent.truncated)
+    }
+}
+
+impl Exchange<'_> {
+    /// What is found for the question and how it comes about, with the records of this client and their order as drawn;
+    /// or why nothing is looked up, where there are words for that.
+    pub fn explain(&self, draw: u64) -> Result<Explanation, Option<ExtendedError>> {
+        let question = self.look_up_or().map_err(|short| short.code().1)?;
+        let live = self.live.ok_or(Some(ExtendedError::Loading))?;
+        let draw = Draw { order: draw, subset: seed_of(self.client.address), at_most: self.at_most() };
+        Ok(self.present.catalog.explain(live, &question.qname, question.qtype, &draw))
+    }
+
+    /// Octets that the reply may have.
+    pub fn limit(&self) -> usize {
+        self.frame.limit
+    }
+
+    /// Whether the reply has an OPT record.
+    pub fn has_edns(&self) -> bool {
+        self.query.edns.is_some()
+    }
+
+    /// One record more than can fit, so that what does not fit is noticed.
+    fn at_most(&self) -> usize {
+        self.frame.limit / SMALLEST_RECORD + 1
     }
 }
 

@@ -1,5 +1,7 @@
 //! From the octets of a query to the octets of its reply.
 
+mod explain;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -8,7 +10,7 @@ use super::exchange::{Exchange, Written};
 use super::query::{self, Query};
 use super::reply::Reply;
 use super::{Client, Settings};
-use crate::answer::Catalog;
+use crate::answer::{Catalog, Live};
 use crate::engine::Index;
 use crate::model::Moment;
 
@@ -62,7 +64,8 @@ impl Responder {
     ) -> Option<Reply> {
         let query = query::read(packet)?;
         let present = self.present.load();
-        let mut exchange = Exchange::new(&present, &self.index, &query, client, now);
+        let live = self.index.is_loaded().then_some(&*self.index as &dyn Live);
+        let mut exchange = Exchange::new(&present, live, &query, client, now);
         let (written, has_valid_cookie) = (write(&mut exchange), exchange.has_valid_cookie());
         Some(reply(written, query, has_valid_cookie))
     }

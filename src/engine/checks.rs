@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{CheckResult, CheckSpec, Key, Span, Tick, Verdict};
@@ -56,31 +57,35 @@ pub enum CheckError {
 }
 
 /// How the checks are doing; written by whoever runs them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ChecksState {
     total: AtomicUsize,
     in_flight: AtomicUsize,
     late_ms: AtomicU64,
-    /// The tick, or [`NEVER`].
-    next: AtomicU64,
+    upcoming: Mutex<Vec<Upcoming>>,
 }
 
-const NEVER: u64 = u64::MAX;
-
-impl Default for ChecksState {
-    fn default() -> Self {
-        let (total, in_flight, late_ms) = Default::default();
-        Self { total, in_flight, late_ms, next: AtomicU64::new(NEVER) }
-    }
+/// A check that waits for its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upcoming {
+    pub due: Tick,
+    pub key: Key,
+    /// The word for the kind of the check.
+    pub kind: &'static str,
 }
 
 impl ChecksState {
-    /// Publishes the state: what each number means stands at its reader.
-    pub fn set(&self, total: usize, in_flight: usize, late: Span, next: Option<Tick>) {
+    /// How many of the next checks are told.
+    pub const UPCOMING: usize = 10;
+
+    /// Publishes the state: what each part means stands at its reader. Of the `upcoming` checks the first are kept.
+    pub fn set(&self, total: usize, in_flight: usize, late: Span, upcoming: impl Iterator<Item = Upcoming>) {
         self.total.store(total, Ordering::Relaxed);
         self.in_flight.store(in_flight, Ordering::Relaxed);
         self.late_ms.store(late.as_millis(), Ordering::Relaxed);
-        self.next.store(next.map_or(NEVER, |tick| tick.0), Ordering::Relaxed);
+        let mut kept = self.upcoming.lock();
+        kept.clear();
+        kept.extend(upcoming.take(Self::UPCOMING));
     }
 
     /// Checks of registered instances.
@@ -98,9 +103,9 @@ impl ChecksState {
         Span::from_millis(self.late_ms.load(Ordering::Relaxed))
     }
 
-    /// When the next check falls due; `None` when none waits for its time.
-    pub fn next(&self) -> Option<Tick> {
-        Some(self.next.load(Ordering::Relaxed)).filter(|&tick| tick != NEVER).map(Tick)
+    /// The checks that fall due next, in their order.
+    pub fn upcoming(&self) -> Vec<Upcoming> {
+        self.upcoming.lock().clone()
     }
 }
 

@@ -126,6 +126,10 @@ impl Live for Index {
         self.addresses.get().map_or_else(Vec::new, |addresses| addresses.served_at(ip, at_most))
     }
 
+    fn registered_at(&self, ip: IpAddr, at_most: usize) -> Vec<Key> {
+        self.addresses.get().map_or_else(Vec::new, |addresses| addresses.registered_at(ip, at_most))
+    }
+
     fn revision(&self) -> Revision {
         Revision(self.revision.load(Ordering::Acquire))
     }

@@ -25,7 +25,7 @@ use parking_lot::RwLock;
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::{mpsc, oneshot};
 
-pub use checks::{CheckError, CheckRequest, CheckRequests, Checked, Checks, ChecksState};
+pub use checks::{CheckError, CheckRequest, CheckRequests, Checked, Checks, ChecksState, Upcoming};
 pub use clock::Clock;
 pub use deliveries::{Deliveries, Delivery, Progress};
 pub use index::Index;

@@ -13,7 +13,9 @@ use super::lateness::Lateness;
 use super::notice::Notice;
 use super::probe::{Finding, Outcome, Prober};
 use super::schedule::{CheckId, Observed, Run, Schedule};
-use crate::engine::{CheckError, CheckRequest, CheckRequests, Checked, Engine, Published, Subscription, Told};
+use crate::engine::{
+    CheckError, CheckRequest, CheckRequests, Checked, Engine, Published, Subscription, Told, Upcoming,
+};
 use crate::model::{CheckResult, Instance, Span, Tick, Verdict};
 use crate::registry::Observation;
 
@@ -163,7 +165,9 @@ impl Runner {
     fn show(&mut self) {
         let now = self.engine.clock().tick();
         let (total, in_flight) = (self.schedule.len(), self.probes.len());
-        self.requests.state.set(total, in_flight, self.lateness.worst(now), self.schedule.next_due());
+        let upcoming = self.schedule.upcoming();
+        let upcoming = upcoming.map(|(due, key, check)| Upcoming { due, key: key.clone(), kind: check.kind.as_str() });
+        self.requests.state.set(total, in_flight, self.lateness.worst(now), upcoming);
         if let Some(untold) = self.notice.summary(now) {
             let (failing, passing) = (untold.failing, untold.passing);
             tracing::warn!(failing, passing, "many checks turned; these were not logged one by one");

@@ -123,6 +123,15 @@ impl Schedule {
         self.waiting.first().map(|(due, _)| *due)
     }
 
+    /// The checks that wait for their time and when each falls due, in that order.
+    pub fn upcoming(&self) -> impl Iterator<Item = (Tick, &Key, &CheckSpec)> {
+        self.waiting.iter().filter_map(|(due, id)| {
+            let check = self.checks.get(id)?;
+            let member = self.members.get(&check.key)?;
+            Some((*due, &check.key, member.registration.checks.get(check.place)?))
+        })
+    }
+
     /// Takes the newest state of an instance in, `random` giving numbers in 0 ≤ x < 1. Checks that stay the same, in
     /// the same life and against the same target, keep their streak and deadline. One that is older than what is known
     /// changes nothing.

@@ -6,6 +6,7 @@
 mod batch;
 mod body;
 mod check;
+mod explain;
 mod heartbeats;
 mod instances;
 mod items;
@@ -43,6 +44,7 @@ pub use serve::{Peer, connections, serve};
 pub use status::About;
 pub use watchers::Watchers;
 
+use crate::answer::Explain;
 use crate::config::Setting;
 use crate::engine::{Checks, Deliveries, Engine};
 use crate::model::{Defaults, Revision};
@@ -58,6 +60,8 @@ pub struct Api {
     pub engine: Engine,
     pub checks: Checks,
     pub deliveries: Deliveries,
+    /// Whoever answers DNS, to explain it.
+    pub answers: Arc<dyn Explain>,
     /// For registrations that leave members out.
     pub defaults: Setting<Defaults>,
     pub about: Arc<About>,
@@ -103,6 +107,7 @@ pub fn router(api: Api) -> Router {
         )
         .route("/v1/services/{service}/instances/{id}/resume", put(operator::resume))
         .route("/v1/services/{service}/instances/{id}/check", post(check::check))
+        .route("/v1/explain", get(explain::explain))
         .route("/v1/watch", get(watch::watch))
         .route("/v1/subscriptions", get(subscriptions::list))
         .route(

@@ -101,15 +101,14 @@ fn has_tag(instance: &Instance, tag: &str) -> bool {
 
 fn summary(view: &ServiceView) -> Map<String, Value> {
     let instances = view.instances();
-    let count = |status| instances.iter().filter(|instance| instance.status() == status).count();
-    let healthy = count(Status::Healthy);
+    let healthy = view.count(Status::Healthy);
     let health = match healthy {
         0 => "down",
         all if all == instances.len() => "healthy",
         _ => "degraded",
     };
     let mut counts = Map::from_iter([("total".to_owned(), Value::from(instances.len()))]);
-    counts.extend(Status::ALL.map(|status| (status.as_str().to_owned(), count(status).into())));
+    counts.extend(Status::ALL.map(|status| (status.as_str().to_owned(), view.count(status).into())));
     let tags: BTreeSet<&str> =
         instances.iter().flat_map(|instance| &instance.registration.tags).map(|tag| tag.as_str()).collect();
     Map::from_iter([

@@ -1,6 +1,8 @@
 //! Calls about the server itself.
 
+use std::collections::BinaryHeap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +13,9 @@ use serde_json::{Map, Value, json};
 use super::params::Params;
 use super::problem::Problem;
 use super::{Api, render};
-use crate::model::{Moment, Status, Tick};
+use crate::answer::ServiceView;
+use crate::engine::Upcoming;
+use crate::model::{Key, Moment, Status, Tick};
 use crate::registry::{Hold, Scope};
 
 /// What does not change while the server runs.
@@ -23,23 +27,29 @@ pub struct About {
     pub http: Vec<SocketAddr>,
 }
 
+/// The leases that run out next, as many as are shown.
+const EXPIRIES: usize = 10;
+
 /// `GET /v1/status`
 pub async fn status(State(api): State<Api>, params: Params) -> Result<Json<Value>, Problem> {
     params.finish()?;
+    // Leases are looked through, and there may be very many.
+    let shown = tokio::task::spawn_blocking(move || show(&api)).await;
+    shown.map(Json).map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the state could not be shown"))
+}
+
+fn show(api: &Api) -> Value {
     let now = api.engine.clock().now();
     let views = api.engine.index().views();
-    let instances = || views.iter().flat_map(|view| view.instances());
-    let mut counts: Map<String, Value> = Status::ALL
-        .iter()
-        .map(|status| (status.as_str().to_owned(), instances().filter(|i| i.status() == *status).count().into()))
-        .collect();
-    counts.insert("total".into(), instances().count().into());
-    let next_expiry = instances().filter_map(|instance| instance.pulse.deadline()).min();
+    let count = |status| views.iter().map(|view| view.count(status)).sum::<usize>();
+    let mut counts: Map<String, Value> =
+        Status::ALL.iter().map(|status| (status.as_str().to_owned(), count(*status).into())).collect();
+    counts.insert("total".into(), views.iter().map(|view| view.instances().len()).sum::<usize>().into());
+    let panicking = views.iter().filter(|view| view.is_panicking());
     let addresses = |listed: &[SocketAddr]| listed.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let time = |tick| render::time(now.wall_at(tick));
-    Ok(Json(json!({
+    json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "started_at": time(Tick(0)),
+        "started_at": render::time(now.wall_at(Tick(0))),
         "uptime_s": now.tick.0 / 1000,
         "loaded": api.engine.index().is_loaded(),
         "ready": api.readiness.is_ready(),
@@ -48,8 +58,8 @@ pub async fn status(State(api): State<Api>, params: Params) -> Result<Json<Value
         "services": views.len(),
         "instances": counts,
         "watchers": api.watchers.count(),
-        "protection": protection(&api, now),
-        "panicking": views.iter().filter(|view| view.is_panicking()).map(|view| view.name().as_str()).collect::<Vec<_>>(),
+        "protection": protection(api, now),
+        "panicking": panicking.map(|view| view.name().as_str()).collect::<Vec<_>>(),
         "store": {"kind": api.about.store},
         "listeners": {"dns": addresses(&api.about.dns), "http": addresses(&api.about.http)},
         "checks": {
@@ -57,8 +67,43 @@ pub async fn status(State(api): State<Api>, params: Params) -> Result<Json<Value
             "in_flight": api.checks.state().in_flight(),
             "late_ms": api.checks.state().late().as_millis(),
         },
-        "schedule": {"next_expiry": next_expiry.map(time), "next_check": api.checks.state().next().map(time)},
-    })))
+        "schedule": schedule(api, &views, now),
+    })
+}
+
+/// What happens next by itself.
+fn schedule(api: &Api, views: &[Arc<ServiceView>], now: Moment) -> Value {
+    let at = |tick: Tick, key: &Key| json!({"at": render::time(now.wall_at(tick)), "service": key.service.as_str(), "id": key.id.as_str()});
+    let expiries: Vec<Value> = next_expiries(views).into_iter().map(|(tick, key)| at(tick, key)).collect();
+    let check = |upcoming: Upcoming| {
+        let mut shown = at(upcoming.due, &upcoming.key);
+        shown["kind"] = upcoming.kind.into();
+        shown
+    };
+    let checks: Vec<Value> = api.checks.state().upcoming().into_iter().map(check).collect();
+    json!({
+        "next_expiry": expiries.first().map(|first| &first["at"]),
+        "next_check": checks.first().map(|first| &first["at"]),
+        "expiries": expiries,
+        "checks": checks,
+    })
+}
+
+/// The leases that run out next. A heartbeat moves its lease without telling anybody, so that no order of them is kept,
+/// and all are looked at once.
+fn next_expiries(views: &[Arc<ServiceView>]) -> Vec<(Tick, &Key)> {
+    let mut next: BinaryHeap<(Tick, &Key)> = BinaryHeap::with_capacity(EXPIRIES + 1);
+    for instance in views.iter().flat_map(|view| view.instances()) {
+        let Some(deadline) = instance.pulse.deadline() else { continue };
+        if next.len() == EXPIRIES && next.peek().is_some_and(|(last, _)| *last <= deadline) {
+            continue;
+        }
+        next.push((deadline, &instance.key));
+        if next.len() > EXPIRIES {
+            next.pop();
+        }
+    }
+    next.into_sorted_vec()
 }
 
 /// The lapses that are held, of all services or of one.

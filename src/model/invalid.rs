@@ -44,6 +44,10 @@ pub enum Reason {
     Multicast,
     #[error("stands beside `{other}`; give one of the two")]
     Both { other: &'static str },
+    #[error("must be a domain name: labels of 1 to 63 octets, 255 octets in all")]
+    DomainName,
+    #[error("must be a record type such as A, SRV or TYPE65")]
+    RecordType,
     #[error("must be a span such as 30s, 500ms or 10m")]
     Span,
     #[error("must be {min} to {max}")]

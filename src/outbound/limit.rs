@@ -49,7 +49,7 @@ impl Limit {
         Self { deadline: now + part, patience: Span::from_millis(part.as_millis() as u64) }
     }
 
-    /// What `work` comes to, or that it took too long. A timer that is late by more than [`STALL`] is no time-out.
+    /// What `work` comes to, or that it took too long. A timer that is late by more than a second is no time-out.
     pub async fn hold<T>(
         self,
         phase: Phase,

@@ -25,7 +25,7 @@ pub struct Metered<S> {
 }
 
 impl<S> Metered<S> {
-    /// At most about `limit` octets of `stream`; a further read fails with [`TooMuch`].
+    /// At most about `limit` octets of `stream`; a further read fails.
     pub fn new(stream: S, limit: u64) -> Self {
         Self { stream, limit, received: 0, full: false }
     }

@@ -146,6 +146,10 @@ fn checks(instance: &Instance, words: &crate::model::pulse::Words, now: Moment) 
 }
 
 /// Why an instance is not healthy.
+pub fn reason_of(of: &Instance) -> Option<String> {
+    reason(of, &of.pulse.words(|words| words.clone()))
+}
+
 fn reason(instance: &Instance, words: &crate::model::pulse::Words) -> Option<String> {
     let said = |word: &str| match &words.message {
         Some(message) => format!("it says that it is {word}: {message}"),

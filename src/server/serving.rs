@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::listeners::Listeners;
 use super::reload::{Current, Parts};
+use crate::answer::Explain;
 use crate::config::{Config, StoreKind};
 use crate::dns;
 use crate::engine::{Checks, Deliveries};
@@ -58,6 +59,7 @@ impl Serving {
             engine: parts.engine.clone(),
             checks,
             deliveries,
+            answers: Arc::clone(&parts.responder) as Arc<dyn Explain>,
             defaults: parts.defaults.clone(),
             about: Arc::new(about(&current.config, &listeners)),
             readiness: readiness.clone(),

@@ -1,4 +1,4 @@
-//! Octets as the text forms of records write them: base64, base32, hexadecimal, times and sets of types.
+//! Octets from and to the text forms of records: base64, base32, hexadecimal, times and sets of types.
 
 use super::forms::record_type;
 use crate::wire::RecordType;
@@ -107,6 +107,60 @@ pub(super) fn are_types(mut wire: &[u8]) -> bool {
         wire = after;
     }
     wire.is_empty()
+}
+
+/// Octets as pairs of hexadecimal digits.
+pub(super) fn hex_text(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02X}")).collect()
+}
+
+/// The text of [`base64`].
+pub(super) fn base64_text(octets: &[u8]) -> String {
+    let mut text = digits_text(octets, 6, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    text.extend(std::iter::repeat_n('=', text.len().next_multiple_of(4) - text.len()));
+    text
+}
+
+/// The text of [`base32`].
+pub(super) fn base32_text(octets: &[u8]) -> String {
+    digits_text(octets, 5, b"0123456789ABCDEFGHIJKLMNOPQRSTUV")
+}
+
+/// Digits of so many bits for octets; the last is filled up with zeros.
+fn digits_text(octets: &[u8], bits: u32, alphabet: &[u8]) -> String {
+    let digit = |value: u32| char::from(alphabet[(value & ((1 << bits) - 1)) as usize]);
+    let (mut text, mut held, mut holds) = (String::new(), 0_u32, 0);
+    for octet in octets {
+        held = (held << 8 | u32::from(*octet)) & 0xffff;
+        holds += 8;
+        while holds >= bits {
+            holds -= bits;
+            text.push(digit(held >> holds));
+        }
+    }
+    if holds > 0 {
+        text.push(digit(held << (bits - holds)));
+    }
+    text
+}
+
+/// The text of [`time`] that is a date.
+pub(super) fn time_text(seconds: u32) -> String {
+    let at = jiff::Timestamp::UNIX_EPOCH.saturating_add(jiff::SignedDuration::from_secs(seconds.into()));
+    at.map_or_else(|_| seconds.to_string(), |at| at.strftime("%Y%m%d%H%M%S").to_string())
+}
+
+/// The types of windows of bits, in order.
+pub(super) fn types_of(mut wire: &[u8]) -> impl Iterator<Item = RecordType> {
+    let mut types = Vec::new();
+    while let [window, length, rest @ ..] = wire
+        && let Some((bits, after)) = rest.split_at_checked(usize::from(*length))
+    {
+        let set = |bit: &u16| bits.get(usize::from(bit / 8)).is_some_and(|octet| octet & (0x80 >> (bit % 8)) != 0);
+        types.extend((0..256).filter(set).map(|bit| RecordType(u16::from(*window) << 8 | bit)));
+        wire = after;
+    }
+    types.into_iter()
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ pub(super) fn form(rtype: RecordType) -> Option<&'static [Field]> {
 }
 
 /// Reads a type mnemonic in any case, or `TYPEnnn` (RFC 3597 §5). Meta-types are types here; 0 is not (RFC 6895 §3.1).
-pub(super) fn record_type(text: &str) -> Option<RecordType> {
+pub fn record_type(text: &str) -> Option<RecordType> {
     let named = FORMS.iter().map(|(name, number, _)| (*name, *number)).chain(NAMED.iter().copied());
     if let Some((_, number)) = named.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
         return Some(RecordType(number));
@@ -204,7 +204,7 @@ pub(super) fn record_type(text: &str) -> Option<RecordType> {
 }
 
 /// A type as it is written.
-pub(super) fn mnemonic(rtype: RecordType) -> String {
+pub fn mnemonic(rtype: RecordType) -> String {
     let mut named = FORMS.iter().map(|(name, number, _)| (*name, *number)).chain(NAMED.iter().copied());
     let name = named.find(|(_, number)| *number == rtype.0).map(|(name, _)| name.to_owned());
     name.unwrap_or_else(|| rtype.to_string())

@@ -19,12 +19,14 @@ mod error;
 mod fields;
 mod forms;
 pub mod master;
+pub mod presentation;
 mod rdata;
 mod scan;
 mod svcb;
 mod ttl;
 
 pub use error::{Caution, Located, Reason, ZoneError, ZoneWarning};
+pub use forms::{mnemonic, record_type};
 pub use rdata::RdataError;
 pub use scan::ScanError;
 pub use svcb::{ParameterError, ParameterKey};

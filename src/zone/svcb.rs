@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::encodings::base64;
+use super::encodings::{base64, base64_text};
 use super::fields::{decimal, unescaped, with_length};
+use super::presentation::quoted;
 use super::rdata::RdataError;
 use super::scan::Token;
 use crate::wire::Name;
@@ -163,6 +164,46 @@ fn encoded(key: u16, value: Option<Vec<u8>>) -> Result<Vec<u8>, RdataError> {
     Ok(wire)
 }
 
+/// The data as text; `None` when octets are no such data.
+pub(super) fn text(wire: &[u8]) -> Option<String> {
+    if !is_right(wire) {
+        return None;
+    }
+    let (priority, rest) = wire.split_first_chunk()?;
+    let target = Name::from_wire(rest).ok()?;
+    let mut text = format!("{} {target}", u16::from_be_bytes(*priority));
+    let mut left = &rest[target.wire().len()..];
+    while let [key_high, key, length_high, length, after @ ..] = left {
+        let (key, length) = (u16::from_be_bytes([*key_high, *key]), u16::from_be_bytes([*length_high, *length]));
+        let (value, after) = after.split_at_checked(length.into())?;
+        text += &match value_text(key, value) {
+            Some(value) => format!(" {}={value}", ParameterKey(key)),
+            None => format!(" {}", ParameterKey(key)),
+        };
+        left = after;
+    }
+    Some(text)
+}
+
+/// The value of a key in the form that the key has; `None` for none.
+fn value_text(key: u16, value: &[u8]) -> Option<String> {
+    let listed = |size: usize, one: fn(&[u8]) -> String| value.chunks(size).map(one).collect::<Vec<_>>().join(",");
+    match key {
+        _ if value.is_empty() => None,
+        MANDATORY => Some(listed(2, |key| ParameterKey(u16::from_be_bytes([key[0], key[1]])).to_string())),
+        ALPN => Some(quoted(&unlisted(value))),
+        PORT => Some(u16::from_be_bytes(value.try_into().ok()?).to_string()),
+        IPV4_HINT => Some(listed(4, |ip| {
+            <[u8; 4]>::try_from(ip).map(Ipv4Addr::from).map(|ip| ip.to_string()).unwrap_or_default()
+        })),
+        IPV6_HINT => Some(listed(16, |ip| {
+            <[u8; 16]>::try_from(ip).map(Ipv6Addr::from).map(|ip| ip.to_string()).unwrap_or_default()
+        })),
+        ECH => Some(base64_text(value)),
+        _ => Some(quoted(value)),
+    }
+}
+
 /// Whether octets are such data, with the values of known keys in their form (RFC 9460 §2.2).
 pub(super) fn is_right(wire: &[u8]) -> bool {
     let target = wire.get(2..).and_then(|rest| Name::from_wire(rest).ok());
@@ -216,6 +257,23 @@ fn listed(text: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     values
+}
+
+/// The text of [`listed`] for character-strings that follow each other.
+fn unlisted(mut wire: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    while let [length, rest @ ..] = wire
+        && let Some((value, after)) = rest.split_at_checked(usize::from(*length))
+    {
+        if !text.is_empty() {
+            text.push(b',');
+        }
+        for octet in value {
+            text.extend((*octet == b',' || *octet == b'\\').then_some(b'\\').into_iter().chain([*octet]));
+        }
+        wire = after;
+    }
+    text
 }
 
 /// The rules between parameters (RFC 9460 §7.1.1, §8).

@@ -10,7 +10,8 @@ use super::Catalog;
 use crate::wire::{Name, RecordType, RrSet};
 
 /// The types that stand in for ANY, best first: one RRset is answered (RFC 8482 §4.1).
-const FOR_ANY: [RecordType; 5] = [RecordType::A, RecordType::AAAA, RecordType::SRV, RecordType::PTR, RecordType::TXT];
+pub(super) const FOR_ANY: [RecordType; 5] =
+    [RecordType::A, RecordType::AAAA, RecordType::SRV, RecordType::PTR, RecordType::TXT];
 
 /// How often an alias may lead from static records into the live zone and back.
 const MAX_HOPS: usize = 8;

@@ -1,6 +1,7 @@
 //! Questions where registered and static names meet, in presentation format.
 
 mod discovery;
+mod explain;
 mod reverse;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,10 @@ impl Live for Views {
         let all = self.0.values().flat_map(|view| view.instances());
         let there = all.filter(|instance| instance.registration.address.ips().contains(&ip));
         there.map(|instance| instance.key.clone()).take(at_most).collect()
+    }
+
+    fn registered_at(&self, ip: IpAddr, at_most: usize) -> Vec<Key> {
+        self.served_at(ip, at_most)
     }
 
     fn revision(&self) -> Revision {

@@ -14,8 +14,27 @@ pub(super) fn addresses<'a>(
     rtype: RecordType,
     draw: &Draw,
 ) -> Vec<Rdata> {
+    let mut found = of_lowest_priority(instances, rtype, |instance| u64::from(instance.effective_weight().0));
+    found.sort_unstable_by_key(|(ip, _)| *ip);
+    found.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        kept.1 += if same { next.1 } else { 0 };
+        same
+    });
+    let candidates =
+        found.into_iter().map(|(ip, weight)| Candidate { priority: 0, identity: stands_for(ip), weight, item: ip });
+    draw.take(candidates).filter_map(|ip| address_rdata(ip, rtype)).collect()
+}
+
+/// The addresses of one family, each with something of the instance that it belongs to: of those instances that have
+/// the lowest priority among all that have such an address, in their order.
+pub(super) fn of_lowest_priority<'a, T: Clone>(
+    instances: impl Iterator<Item = &'a Arc<Instance>>,
+    rtype: RecordType,
+    of: impl Fn(&'a Arc<Instance>) -> T,
+) -> Vec<(IpAddr, T)> {
     let mut lowest = None;
-    let mut found: Vec<(IpAddr, u64)> = Vec::new();
+    let mut found = Vec::new();
     for instance in instances {
         let of_family = |ip: &&IpAddr| ip.is_ipv4() == (rtype == RecordType::A);
         let mut own = instance.registration.address.ips().iter().filter(of_family).peekable();
@@ -27,17 +46,10 @@ pub(super) fn addresses<'a>(
             lowest = Some(priority);
             found.clear();
         }
-        found.extend(own.map(|ip| (*ip, u64::from(instance.effective_weight().0))));
+        let of_this = of(instance);
+        found.extend(own.map(|ip| (*ip, of_this.clone())));
     }
-    found.sort_unstable_by_key(|(ip, _)| *ip);
-    found.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        kept.1 += if same { next.1 } else { 0 };
-        same
-    });
-    let candidates =
-        found.into_iter().map(|(ip, weight)| Candidate { priority: 0, identity: stands_for(ip), weight, item: ip });
-    draw.take(candidates).filter_map(|ip| address_rdata(ip, rtype)).collect()
+    found
 }
 
 fn stands_for(ip: IpAddr) -> u64 {

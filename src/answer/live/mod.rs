@@ -14,6 +14,7 @@
 
 mod addresses;
 mod apex;
+mod causes;
 mod names;
 mod records;
 
@@ -45,6 +46,9 @@ pub trait Live {
     /// Every instance that DNS may serve at an address, up to `at_most` in the order of their keys. Their views say
     /// whether it does.
     fn served_at(&self, ip: IpAddr, at_most: usize) -> Vec<Key>;
+
+    /// Every instance that has an address, served or not, up to `at_most`; with the same condition.
+    fn registered_at(&self, ip: IpAddr, at_most: usize) -> Vec<Key>;
 
     fn revision(&self) -> Revision;
 }

@@ -63,6 +63,14 @@ impl Node {
         !matches!(self, Self::EmptyNonTerminal)
     }
 
+    /// The service behind the name, where there is one.
+    pub fn view(&self) -> Option<&Arc<ServiceView>> {
+        match self {
+            Self::Set(Set { view, .. }) | Self::Host { view, .. } | Self::ServiceInstance { view, .. } => Some(view),
+            Self::ServiceTypes | Self::EmptyNonTerminal => None,
+        }
+    }
+
     /// What people should know about this outcome of the name.
     pub fn remark(&self, outcome: &Outcome) -> Option<Remark> {
         let (serves, serves_unhealthy) = match self {

@@ -35,32 +35,60 @@ impl LiveZone {
             Node::Host { view, instance } | Node::ServiceInstance { view, instance } if !view.serves(instance) => {
                 Records::default()
             }
-            Node::Host { view, instance } => match rtype {
-                RecordType::A | RecordType::AAAA => self.plain(view, addresses([instance].into_iter(), rtype, draw)),
-                RecordType::SRV => self.services(view, [instance].into_iter(), None, draw),
-                RecordType::TXT if instance.registration.txt_strings().is_empty() => Records::default(),
-                RecordType::TXT => self.plain(view, vec![text(instance)]),
-                _ => Records::default(),
-            },
-            Node::ServiceInstance { view, instance } => match rtype {
-                RecordType::SRV => self.services(view, [instance].into_iter(), None, draw),
-                // Never without a TXT record (RFC 6763 §6.1).
-                RecordType::TXT => self.plain(view, vec![text(instance)]),
-                _ => Records::default(),
-            },
-            Node::Set(set) => self.of_set(set, rtype, draw),
+            Node::Host { view, instance } => self.of_host(view, instance, rtype, draw),
+            Node::ServiceInstance { view, instance } => self.of_service_instance(view, instance, rtype, draw),
+            Node::Set(set) => self.of_set(set, set.view.served(&set.filter()), rtype, draw),
         }
     }
 
-    fn of_set(&self, set: &Set, rtype: RecordType, draw: &Draw) -> Records {
-        let served = set.view.served(&set.filter());
+    /// The records of an instance at its host name, served or not.
+    pub(super) fn of_host(
+        &self,
+        view: &ServiceView,
+        instance: &Arc<Instance>,
+        rtype: RecordType,
+        draw: &Draw,
+    ) -> Records {
+        match rtype {
+            RecordType::A | RecordType::AAAA => self.plain(view, addresses([instance].into_iter(), rtype, draw)),
+            RecordType::SRV => self.services(view, [instance].into_iter(), None, draw),
+            RecordType::TXT if instance.registration.txt_strings().is_empty() => Records::default(),
+            RecordType::TXT => self.plain(view, vec![text(instance)]),
+            _ => Records::default(),
+        }
+    }
+
+    /// The records of an instance at its name in DNS-SD, served or not.
+    pub(super) fn of_service_instance(
+        &self,
+        view: &ServiceView,
+        instance: &Arc<Instance>,
+        rtype: RecordType,
+        draw: &Draw,
+    ) -> Records {
+        match rtype {
+            RecordType::SRV => self.services(view, [instance].into_iter(), None, draw),
+            // Never without a TXT record (RFC 6763 §6.1).
+            RecordType::TXT => self.plain(view, vec![text(instance)]),
+            _ => Records::default(),
+        }
+    }
+
+    /// The records that these instances of a set have at its name.
+    pub(super) fn of_set<'a>(
+        &self,
+        set: &Set,
+        instances: impl Iterator<Item = &'a Arc<Instance>>,
+        rtype: RecordType,
+        draw: &Draw,
+    ) -> Records {
         match (rtype, set.form) {
-            (RecordType::A | RecordType::AAAA, Form::Host) => self.plain(&set.view, addresses(served, rtype, draw)),
+            (RecordType::A | RecordType::AAAA, Form::Host) => self.plain(&set.view, addresses(instances, rtype, draw)),
             (RecordType::SRV, Form::Host | Form::Port | Form::ServiceType) => {
-                self.services(&set.view, served, set.port.as_ref(), draw)
+                self.services(&set.view, instances, set.port.as_ref(), draw)
             }
             (RecordType::PTR, Form::ServiceType | Form::Subtype) => match set.protocol {
-                Some(protocol) => self.service_instances(&set.view, served, protocol, draw),
+                Some(protocol) => self.service_instances(&set.view, instances, protocol, draw),
                 None => Records::default(),
             },
             _ => Records::default(),

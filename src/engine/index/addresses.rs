@@ -55,6 +55,13 @@ impl Addresses {
         served.take(at_most).filter_map(|holder| holder.key.clone()).collect()
     }
 
+    /// The keys of all at an address, those that are served first.
+    pub fn registered_at(&self, ip: IpAddr, at_most: usize) -> Vec<Key> {
+        let holders = self.holders.now();
+        let there = holders.range(start(ip)..).take_while(|holder| holder.ip == ip);
+        there.take(at_most).filter_map(|holder| holder.key.clone()).collect()
+    }
+
     /// Adds what a new view of a service brings, and gives what goes with the old one.
     pub fn prepare(&self, old: Option<&ServiceView>, new: Option<&ServiceView>) -> Leaving {
         let (mut coming, mut leaving) = (Vec::new(), Vec::new());

@@ -1,5 +1,6 @@
 //! When an instance is safe to stop, on a paused clock.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,13 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::*;
+use crate::answer::explain::{Explain, Explained};
 use crate::config::Setting;
 use crate::engine::{Batch, Clock, Engine, Heartbeat, Loaded, Store, StoreError};
 use crate::http::{About, Readiness, Room, Watchers, router};
-use crate::model::{CheckDefaults, Defaults, InstanceId, Registration, SelfReport, ServiceName, Settings};
+use crate::model::{CheckDefaults, Defaults, InstanceId, Moment, Registration, SelfReport, ServiceName, Settings};
 use crate::registry::{Report, Rules};
+use crate::wire::{Name, RecordType};
 
 /// A store that takes everything and keeps nothing.
 struct Nowhere;
@@ -43,6 +46,16 @@ fn key() -> Key {
     Key { service: ServiceName::parse("web").unwrap(), id: InstanceId::parse("a").unwrap() }
 }
 
+/// Answers no questions.
+#[derive(Debug)]
+struct Nobody;
+
+impl Explain for Nobody {
+    fn explain(&self, _: &Name, _: RecordType, _: IpAddr, _: Moment, _: u64) -> Explained {
+        unreachable!("nobody asks")
+    }
+}
+
 /// A server with the instance `web/a`, whose records have a TTL of five seconds.
 async fn api() -> Api {
     let (engine, mut runner) = Engine::new(Nowhere, rules(5), Clock::start());
@@ -53,6 +66,7 @@ async fn api() -> Api {
         engine,
         checks: crate::engine::Checks::new().0,
         deliveries: Default::default(),
+        answers: Arc::new(Nobody),
         defaults: Setting::new(defaults()),
         about: Arc::new(about),
         readiness: Readiness::default(),

@@ -1,16 +1,24 @@
 //! Data of every type from text to wire, and what is wrong with other text.
 
 use super::*;
-use crate::zone::forms::record_type;
+use crate::zone::forms::{mnemonic, record_type};
+use crate::zone::presentation;
 use crate::zone::scan::Scanner;
 
-/// `TYPE data` to wire, escaped as ASCII.
+/// `TYPE data` to wire, escaped as ASCII. What can be read has to be written so that it reads the same.
 fn wire(text: &str) -> Result<String, RdataError> {
+    let (rtype, wire) = read(text)?;
+    let written = format!("{} {}", mnemonic(rtype), presentation::rdata(rtype, &wire));
+    assert_eq!(read(&written), Ok((rtype, wire.clone())), "{text} is written as {written}");
+    Ok(wire.escape_ascii().to_string())
+}
+
+fn read(text: &str) -> Result<(RecordType, Rdata), RdataError> {
     let line = format!("@ {text}");
     let entry = Scanner::new(line.as_bytes()).next().unwrap().unwrap();
     let rtype = record_type(entry.tokens[0].word()).expect(text);
     let origin = Name::parse("o.test").unwrap();
-    parse(rtype, &entry.tokens[1..], &origin).map(|rdata| rdata.escape_ascii().to_string()).map_err(|(_, error)| error)
+    parse(rtype, &entry.tokens[1..], &origin).map(|rdata| (rtype, rdata)).map_err(|(_, error)| error)
 }
 
 fn check(rows: &[(&str, &str)]) {
