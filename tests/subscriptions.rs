@@ -41,9 +41,14 @@ fn told(receiver: &Receiver, count: usize) -> Vec<String> {
     events.iter().map(line).collect()
 }
 
+/// A server whose callbacks may be on this machine.
+fn with_local_callbacks() -> Server {
+    Setup::new().set("health.allow", "127.0.0.0/8").start()
+}
+
 #[test]
 fn every_change_is_posted_as_it_is_watched() {
-    let (server, receiver) = (Server::start(), Receiver::on([127, 0, 51, 1]));
+    let (server, receiver) = (with_local_callbacks(), Receiver::on([127, 0, 51, 1]));
     server.register("web", "before", instance(80));
     let shown = subscribe(&server, "mine", &receiver.url("/hook?x=1"));
     let callback = receiver.url("/hook?x=1");
@@ -81,7 +86,7 @@ fn every_change_is_posted_as_it_is_watched() {
 
 #[test]
 fn while_a_callback_is_down_the_newest_of_each_instance_waits() {
-    let (server, mut receiver) = (Server::start(), Receiver::on([127, 0, 51, 2]));
+    let (server, mut receiver) = (with_local_callbacks(), Receiver::on([127, 0, 51, 2]));
     subscribe(&server, "mine", &receiver.url("/"));
     receiver.close();
     server.register("web", "a", instance(80));
@@ -104,7 +109,7 @@ fn while_a_callback_is_down_the_newest_of_each_instance_waits() {
 
 #[test]
 fn a_change_that_is_not_taken_is_posted_again() {
-    let (server, receiver) = (Server::start(), Receiver::on([127, 0, 51, 3]));
+    let (server, receiver) = (with_local_callbacks(), Receiver::on([127, 0, 51, 3]));
     subscribe(&server, "mine", &receiver.url("/"));
     receiver.reply(503);
     server.register("web", "a", instance(80));
@@ -116,7 +121,7 @@ fn a_change_that_is_not_taken_is_posted_again() {
 
 #[test]
 fn a_change_that_is_refused_lets_the_others_pass() {
-    let (server, receiver) = (Server::start(), Receiver::on([127, 0, 51, 4]));
+    let (server, receiver) = (with_local_callbacks(), Receiver::on([127, 0, 51, 4]));
     subscribe(&server, "mine", &receiver.url("/"));
     receiver.refuse("\"id\":\"poison\"");
     server.register("web", "poison", instance(80));
@@ -128,7 +133,7 @@ fn a_change_that_is_refused_lets_the_others_pass() {
 
 #[test]
 fn a_callback_that_hangs_delays_no_other() {
-    let (server, hanging) = (Server::start(), Receiver::on([127, 0, 51, 5]));
+    let (server, hanging) = (with_local_callbacks(), Receiver::on([127, 0, 51, 5]));
     let receiver = Receiver::on([127, 0, 51, 6]);
     hanging.hang();
     subscribe(&server, "hanging", &hanging.url("/"));
@@ -161,7 +166,7 @@ fn callbacks_go_nowhere_that_checks_may_not() {
 
 #[test]
 fn redirects_are_not_followed() {
-    let (server, receiver) = (Server::start(), Receiver::on([127, 0, 51, 7]));
+    let (server, receiver) = (with_local_callbacks(), Receiver::on([127, 0, 51, 7]));
     let elsewhere = Receiver::on([127, 0, 51, 8]);
     receiver.redirect(&elsewhere.url("/"));
     subscribe(&server, "mine", &receiver.url("/"));
@@ -173,7 +178,7 @@ fn redirects_are_not_followed() {
 
 #[test]
 fn a_subscription_that_is_removed_or_replaced_is_told_no_more() {
-    let (server, receiver) = (Server::start(), Receiver::on([127, 0, 51, 9]));
+    let (server, receiver) = (with_local_callbacks(), Receiver::on([127, 0, 51, 9]));
     let (second, witness) = (Receiver::on([127, 0, 51, 10]), Receiver::on([127, 0, 51, 11]));
     for (id, callback) in [("mine", &receiver), ("moved", &receiver), ("witness", &witness)] {
         subscribe(&server, id, &callback.url("/"));
@@ -192,7 +197,7 @@ fn a_subscription_that_is_removed_or_replaced_is_told_no_more() {
 
 #[test]
 fn subscriptions_survive_a_restart_and_start_over() {
-    let (mut server, receiver) = (Server::start(), Receiver::on([127, 0, 51, 12]));
+    let (mut server, receiver) = (with_local_callbacks(), Receiver::on([127, 0, 51, 12]));
     subscribe(&server, "mine", &receiver.url("/"));
     let stored = ["service", "callback"].map(|name| subscription(&server, "mine")[name].clone());
     server.register("web", "a", instance(80));
@@ -214,7 +219,7 @@ fn subscriptions_survive_a_restart_and_start_over() {
 
 #[test]
 fn whoever_knows_no_reset_is_told_of_the_instances_all_the_same() {
-    let (server, receiver) = (Server::start(), Receiver::on([127, 0, 51, 13]));
+    let (server, receiver) = (with_local_callbacks(), Receiver::on([127, 0, 51, 13]));
     subscribe(&server, "mine", &receiver.url("/"));
     server.register("web", "a", instance(80));
     receiver.taken(1);
@@ -227,7 +232,7 @@ fn whoever_knows_no_reset_is_told_of_the_instances_all_the_same() {
 
 #[test]
 fn subscriptions_are_read_strictly_and_listed() {
-    let server = Server::start();
+    let server = with_local_callbacks();
     let bad = |body: Value, field: &str| {
         let problem = server.api.put("/v1/subscriptions/mine", body).expect(422).json();
         assert_eq!(problem["field"], field, "{problem}");

@@ -31,7 +31,12 @@ pub enum Refusal {
     Multicast,
     LinkLocal,
     Metadata,
+    /// This machine itself.
+    Loopback,
 }
+
+/// Judges an address, given the prefixes that are allowed: [`refusal`] or [`callback_refusal`].
+pub type Judge = fn(IpAddr, &[IpNet]) -> Option<Refusal>;
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,6 +45,7 @@ impl fmt::Display for Refusal {
             Self::Multicast => "the address is multicast or broadcast",
             Self::LinkLocal => "the address is link-local (see health.allow)",
             Self::Metadata => "the address is a cloud metadata service (see health.allow)",
+            Self::Loopback => "the address is a loopback one (see health.allow)",
         })
     }
 }
@@ -60,6 +66,18 @@ pub fn refusal(ip: IpAddr, allow: &[IpNet]) -> Option<Refusal> {
         IpAddr::V4(_) => SmallVec::new(),
     };
     judge(ip).or_else(|| embedded.into_iter().map(IpAddr::V4).find_map(judge))
+}
+
+/// The same for a callback, which may not be this machine either: an instance may well run here, but what listens on
+/// loopback alone trusts that nobody else speaks to it.
+pub fn callback_refusal(ip: IpAddr, allow: &[IpNet]) -> Option<Refusal> {
+    let ip = ip.to_canonical();
+    let leads_here = match ip {
+        IpAddr::V4(v4) => v4.is_loopback(),
+        IpAddr::V6(v6) => v6.is_loopback() || embedded(v6).iter().any(Ipv4Addr::is_loopback),
+    };
+    let allowed = || allow.iter().any(|prefix| prefix.contains(&ip));
+    refusal(ip, allow).or_else(|| (leads_here && !allowed()).then_some(Refusal::Loopback))
 }
 
 /// Why an address is refused where nothing allows it.

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::config::Setting;
+use crate::model::reach::callback_refusal;
 use crate::model::{Callback, Host, Span, Trust};
 use crate::outbound::{Dialer, Failure, Fault, Limit, Roots, http, metered};
 
@@ -23,10 +24,10 @@ pub struct Poster {
 }
 
 impl Poster {
-    /// Callbacks may be in the prefixes in `allow` although they are link-local or hold a metadata service; `https` ones
+    /// Callbacks may be in the prefixes in `allow` although they are loopback, link-local, or hold a metadata service; `https` ones
     /// are believed when their certificates lead to `roots`.
     pub fn new(allow: Setting<Vec<IpNet>>, roots: &Roots) -> Self {
-        Self { dialer: Dialer::new(allow, roots, NAMING) }
+        Self { dialer: Dialer::new(callback_refusal, allow, roots, NAMING) }
     }
 
     /// Posts JSON. Any status of success (RFC 9110 §15.3) is one; nothing is followed. Dropping it closes the connection.

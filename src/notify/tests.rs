@@ -38,7 +38,7 @@ async fn request(stream: &mut TcpStream) -> String {
 
 /// How one attempt ends.
 async fn post(callback: &str) -> Result<(), String> {
-    let poster = Poster::new(Setting::default(), &Roots::none());
+    let poster = Poster::new(Setting::new(vec!["127.0.0.1/32".parse().unwrap()]), &Roots::none());
     let callback = Callback::parse(callback).unwrap();
     let attempt = poster.post(&callback, bytes::Bytes::from_static(b"{}"));
     timeout(GUARD, attempt).await.expect("an attempt ends").map_err(|failure| failure.to_string())
@@ -79,6 +79,9 @@ async fn the_status_decides_and_nothing_else() {
 async fn some_addresses_are_never_connected_to() {
     for (callback, why) in [
         ("http://169.254.1.1/", "the address is link-local (see health.allow)"),
+        ("http://127.0.0.2/", "the address is a loopback one (see health.allow)"),
+        ("http://[::1]/", "the address is a loopback one (see health.allow)"),
+        ("http://[::ffff:127.9.9.9]/", "the address is a loopback one (see health.allow)"),
         ("http://[fe80::1]/", "the address is link-local (see health.allow)"),
         ("https://169.254.169.254/latest", "the address is a cloud metadata service (see health.allow)"),
         ("http://[::ffff:169.254.169.254]/", "the address is a cloud metadata service (see health.allow)"),

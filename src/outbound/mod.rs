@@ -28,7 +28,7 @@ pub use metered::Metered;
 pub use roots::{Roots, RootsError};
 
 use crate::config::Setting;
-use crate::model::reach::refusal;
+use crate::model::reach::Judge;
 use crate::model::{HostName, Trust};
 use resolver::Resolver;
 use tls::Tls;
@@ -43,16 +43,17 @@ const AGENT: &str = concat!("srvd/", env!("CARGO_PKG_VERSION"));
 /// Makes connections. Each has a resolver of its own, so that who waits for names keeps nobody else from theirs.
 #[derive(Debug)]
 pub struct Dialer {
+    judge: Judge,
     allow: Setting<Vec<IpNet>>,
     resolver: Resolver,
     tls: Option<Tls>,
 }
 
 impl Dialer {
-    /// Connections may go to the prefixes in `allow` although they are link-local or hold a metadata service, TLS
-    /// believes `roots`, and no more than `naming` callers wait for a name at one time.
-    pub fn new(allow: Setting<Vec<IpNet>>, roots: &Roots, naming: usize) -> Self {
-        Self { allow, resolver: Resolver::new(naming), tls: Tls::new(Arc::clone(&roots.0)).ok() }
+    /// Connections may go where `judge` lets them with the prefixes in `allow`, TLS believes `roots`, and no more than
+    /// `naming` callers wait for a name at one time.
+    pub fn new(judge: Judge, allow: Setting<Vec<IpNet>>, roots: &Roots, naming: usize) -> Self {
+        Self { judge, allow, resolver: Resolver::new(naming), tls: Tls::new(Arc::clone(&roots.0)).ok() }
     }
 
     /// The addresses of a name: at least one, and at most as many as an instance may have. None of them is judged yet.
@@ -64,7 +65,7 @@ impl Dialer {
 
     /// Connects to `address`, if that is allowed.
     pub async fn connect(&self, address: SocketAddr, limit: Limit) -> Result<TcpStream, Failure> {
-        match refusal(address.ip(), &self.allow.get()) {
+        match (self.judge)(address.ip(), &self.allow.get()) {
             Some(refusal) => Err(Fault::Forbidden(refusal).into()),
             None => limit.hold(Phase::Connect, tcp::connect(address)).await,
         }

@@ -18,6 +18,7 @@ pub use finding::{Finding, Outcome, Pass};
 
 use super::Roots;
 use crate::config::Setting;
+use crate::model::reach::refusal;
 use crate::model::{Address, CheckKind, CheckSpec, HostName, Registration};
 use crate::outbound::{Dialer, Failure, Fault, Limit, Metered, Phase, grpc, http, metered};
 
@@ -31,7 +32,7 @@ impl Prober {
     /// Checks may go to the prefixes in `allow` although they are link-local or hold a metadata service, `https` checks
     /// believe `roots`, and no more than `naming` checks wait for a name at one time.
     pub fn new(allow: Setting<Vec<IpNet>>, roots: &Roots, naming: usize) -> Self {
-        Self { dialer: Dialer::new(allow, roots, naming) }
+        Self { dialer: Dialer::new(refusal, allow, roots, naming) }
     }
 
     /// Runs one check of an instance once. Takes no longer than the timeout of the check; dropping it closes its
