@@ -47,7 +47,7 @@ pub trait Live {
     /// whether it does.
     fn served_at(&self, ip: IpAddr, at_most: usize) -> Vec<Key>;
 
-    /// Every instance that has an address, served or not, up to `at_most`; with the same condition.
+    /// Every instance at an address, served or not, up to `at_most`: those that are served come first.
     fn registered_at(&self, ip: IpAddr, at_most: usize) -> Vec<Key>;
 
     fn revision(&self) -> Revision;
