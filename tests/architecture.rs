@@ -28,7 +28,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("quinn_udp", &["dns"]),
     ("siphasher", &["dns"]),
     ("nix", &["dns"]),
-    ("rustix", &["dns"]),
+    ("rustix", &["dns", "telemetry"]),
     ("papaya", &["engine"]),
     ("h2", &["outbound"]),
     ("tokio_rustls", &["outbound"]),

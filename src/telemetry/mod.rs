@@ -1,10 +1,15 @@
-//! What the server says about itself while it runs: log lines on standard error.
+//! What the server says about itself while it runs: log lines on standard error, and [`metrics`] for who asks.
+
+pub mod metrics;
+mod process;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt, registry, reload};
+
+pub use process::Process;
 
 use crate::config::{Log, LogFormat, LogLevel};
 
