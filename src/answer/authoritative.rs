@@ -89,7 +89,7 @@ pub fn resolve(context: &Context<'_>, qname: &Name, qtype: RecordType) -> Resolv
     }
     let mut stand_in = None;
     let outcome = follow(context, qname, qtype, &mut stand_in);
-    Resolved { outcome: finish(outcome, qname), stand_in, remark: None }
+    Resolved { stand_in, ..Resolved::of_itself(finish(outcome, qname)) }
 }
 
 /// The outcome at the end of the aliases, and who stood in first.

@@ -12,7 +12,7 @@ use super::authoritative::{self, Context};
 use super::live::Node;
 use super::order::Draw;
 use super::reverse::{Place, ReverseZones};
-use super::{Live, LiveZone, Outcome, Resolved};
+use super::{Live, LiveZone, Origin, Outcome, Resolved};
 use crate::wire::record::Soa;
 use crate::wire::{Name, RecordType, RrSet};
 use crate::zone::{Zone, Zones};
@@ -33,7 +33,7 @@ pub struct Catalog {
 enum Source<'a> {
     Live,
     Reverse(Place),
-    Static(&'a Arc<Zone>),
+    Static(usize, &'a Arc<Zone>),
 }
 
 /// The hosts of one answer whose addresses are looked up elsewhere.
@@ -65,24 +65,38 @@ impl Catalog {
 
     /// The outcome for a name and type, with live records as they are drawn.
     pub fn resolve(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Resolved {
-        match self.source(registry, qname, qtype) {
-            Some(Source::Live) => self.resolve_live(registry, qname, qtype, draw),
+        let (origin, resolved) = match self.source(registry, qname, qtype) {
+            Some(Source::Live) => (Origin::Live, self.resolve_live(registry, qname, qtype, draw)),
             Some(Source::Reverse(place)) => {
-                Resolved::of_itself(self.resolve_reverse(registry, &place, qname, qtype, draw))
+                let outcome = self.resolve_reverse(registry, &place, qname, qtype, draw);
+                (Origin::Reverse, Resolved::of_itself(outcome))
             }
-            Some(Source::Static(zone)) => match Context::of(zone, draw.at_most) {
-                Some(context) => authoritative::resolve(&context, qname, qtype),
+            Some(Source::Static(place, zone)) => {
                 // A zone of its own always has an SOA: its file is refused otherwise.
-                None => Resolved::of_itself(Outcome::ServFail),
-            },
-            None => Resolved::of_itself(Outcome::Refused),
-        }
+                let resolved =
+                    Context::of(zone, draw.at_most).map(|context| authoritative::resolve(&context, qname, qtype));
+                (Origin::Static(place), resolved.unwrap_or_else(|| Resolved::of_itself(Outcome::ServFail)))
+            }
+            None => (Origin::Nowhere, Resolved::of_itself(Outcome::Refused)),
+        };
+        Resolved { origin, ..resolved }
+    }
+
+    /// The apex of the live zone.
+    pub fn live_apex(&self) -> &Name {
+        &self.live.apex
+    }
+
+    /// The apexes of the static zones, in the order of their places.
+    pub fn static_apexes(&self) -> impl ExactSizeIterator<Item = &Name> {
+        self.zones.iter().map(|zone| zone.apex())
     }
 
     /// The zone with the longest apex at or above the name, but for registered names, which are live, and for DS at an
     /// apex, which is data of the zone above where that knows the name (RFC 4035 §3.1.4.1).
     fn source(&self, registry: &dyn Live, qname: &Name, qtype: RecordType) -> Option<Source<'_>> {
-        let file = self.zones.find_for(qname, qtype);
+        let found = self.zones.find_for(qname, qtype);
+        let file = found.map(|(_, zone)| zone);
         let depth = file.map_or(0, |zone| zone.apex().label_count());
         let parent_has = |apex: &Name| {
             qtype == RecordType::DS && qname == apex && file.is_some_and(|zone| zone.node(qname).is_some())
@@ -94,7 +108,7 @@ impl Catalog {
             let is_ours = |place: &Place| file.is_none() || depth < place.apex.label_count();
             self.reverse.find(qname).filter(|place| is_ours(place) && !parent_has(&place.apex)).map(Source::Reverse)
         };
-        ours.or_else(|| file.map(Source::Static))
+        ours.or_else(|| found.map(|(place, zone)| Source::Static(place, zone)))
     }
 
     /// The addresses of hosts, as far as this server is an authority for them (RFC 2782, RFC 6763 §12.2). An alias is no

@@ -18,7 +18,7 @@ mod view;
 pub use catalog::Catalog;
 pub use explain::Explain;
 pub use live::{Live, LiveZone};
-pub use outcome::{Outcome, Remark, Resolved};
+pub use outcome::{Origin, Outcome, Remark, Resolved};
 pub use pinned::Pinned;
 pub use reverse::ReverseZones;
 pub use view::{Filter, PROTOCOLS, ServiceView};

@@ -9,10 +9,25 @@ use crate::wire::{Name, RrSet};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     pub outcome: Outcome,
+    /// The zone that was asked first; where aliases lead to others, they do not count.
+    pub origin: Origin,
     /// The owner of the wildcard, or of the DNAME, that stood in first for a name on the way: any number of names has
     /// this outcome. `None` where every name on the way is in the data.
     pub stand_in: Option<Name>,
     pub remark: Option<Remark>,
+}
+
+/// The zone that a question falls into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// No zone here holds the name.
+    #[default]
+    Nowhere,
+    Live,
+    /// Any of the reverse zones.
+    Reverse,
+    /// The static zone at this place.
+    Static(usize),
 }
 
 /// What people should know about an outcome of registered names.
@@ -27,7 +42,7 @@ pub enum Remark {
 impl Resolved {
     /// From names that are in the data alone.
     pub fn of_itself(outcome: Outcome) -> Self {
-        Self { outcome, stand_in: None, remark: None }
+        Self { outcome, origin: Origin::Nowhere, stand_in: None, remark: None }
     }
 }
 

@@ -149,44 +149,49 @@ fn canonical(name: &Name) -> Vec<Vec<u8>> {
 #[error("there are two zones {0}")]
 pub struct DuplicateZone(pub Name);
 
-/// All static zones that are served by themselves.
+/// All static zones that are served by themselves, each at a place of its own.
 #[derive(Debug, Default)]
-pub struct Zones(HashMap<Box<[u8]>, Arc<Zone>>);
+pub struct Zones {
+    zones: Vec<Arc<Zone>>,
+    places: HashMap<Box<[u8]>, usize>,
+}
 
 impl Zones {
-    /// Takes zones, each with an apex of its own.
+    /// Takes zones, each with an apex of its own. Their places count from 0 in this order.
     pub fn new(zones: impl IntoIterator<Item = Arc<Zone>>) -> Result<Self, DuplicateZone> {
-        let mut by_apex = HashMap::new();
-        for zone in zones {
-            if let Some(first) = by_apex.insert(key(zone.apex()), zone) {
-                return Err(DuplicateZone(first.apex().clone()));
+        let zones: Vec<_> = zones.into_iter().collect();
+        let mut places = HashMap::new();
+        for (place, zone) in zones.iter().enumerate() {
+            if let Some(first) = places.insert(key(zone.apex()), place) {
+                return Err(DuplicateZone(zones[first].apex().clone()));
             }
         }
-        Ok(Self(by_apex))
+        Ok(Self { zones, places })
     }
 
     /// The zone with the longest apex at or above `name`.
     pub fn find(&self, name: &Name) -> Option<&Arc<Zone>> {
-        self.find_from(name, 0)
+        Some(&self.zones[self.place_from(name, 0)?])
     }
 
-    /// The zone to ask for a name and type: as [`Zones::find`], but DS at an apex is data of the zone above where that
+    /// The zone to ask for a name and type, with its place: as [`Zones::find`], but DS at an apex is data of the zone above where that
     /// is served here too (RFC 4035 §3.1.4.1).
-    pub fn find_for(&self, name: &Name, rtype: RecordType) -> Option<&Arc<Zone>> {
-        let zone = self.find(name)?;
-        let above = || self.find_from(name, usize::from(name.wire()[0]) + 1);
-        if rtype == RecordType::DS && zone.apex() == name && !name.is_root() {
-            above().or(Some(zone))
+    pub fn find_for(&self, name: &Name, rtype: RecordType) -> Option<(usize, &Arc<Zone>)> {
+        let own = self.place_from(name, 0)?;
+        let above = || self.place_from(name, usize::from(name.wire()[0]) + 1);
+        let place = if rtype == RecordType::DS && self.zones[own].apex() == name && !name.is_root() {
+            above().unwrap_or(own)
         } else {
-            Some(zone)
-        }
+            own
+        };
+        Some((place, &self.zones[place]))
     }
 
-    fn find_from(&self, name: &Name, mut at: usize) -> Option<&Arc<Zone>> {
+    fn place_from(&self, name: &Name, mut at: usize) -> Option<usize> {
         let name = key(name);
         loop {
-            if let Some(zone) = self.0.get(&name[at..]) {
-                return Some(zone);
+            if let Some(place) = self.places.get(&name[at..]) {
+                return Some(*place);
             }
             match name[at] {
                 0 => return None,
@@ -195,9 +200,9 @@ impl Zones {
         }
     }
 
-    /// All zones, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Zone>> {
-        self.0.values()
+    /// All zones, in the order of their places.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Zone>> {
+        self.zones.iter()
     }
 }
 
@@ -234,7 +239,12 @@ mod tests {
     fn the_longest_apex_is_found() {
         let zones = ["test", "a.test", "b.a.test"].map(|apex| Arc::new(zone(apex, &[])));
         let zones = Zones::new(zones).unwrap();
-        let found = |zone: Option<&Arc<Zone>>| zone.map(|zone| zone.apex().to_string());
+        let found = |found: Option<(usize, &Arc<Zone>)>| {
+            found.map(|(place, zone)| {
+                assert!(Arc::ptr_eq(zone, zones.iter().nth(place).unwrap()));
+                zone.apex().to_string()
+            })
+        };
         for (question, rtype, expected) in [
             ("test", RecordType::A, Some("test.")),
             ("x.TEST", RecordType::A, Some("test.")),

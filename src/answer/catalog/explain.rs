@@ -23,7 +23,7 @@ impl Catalog {
         let zone = source.as_ref().map(|source| match source {
             Source::Live => (ZoneKind::Live, self.live.apex.clone()),
             Source::Reverse(place) => (ZoneKind::Reverse, place.apex.clone()),
-            Source::Static(zone) => (ZoneKind::Static, zone.apex().clone()),
+            Source::Static(_, zone) => (ZoneKind::Static, zone.apex().clone()),
         });
         let (mut subject, mut service, mut parts) = (Subject::NoZone, None, Vec::new());
         let (end, leads_out) = end_of(&resolved.outcome, qname, qtype);
@@ -42,7 +42,7 @@ impl Catalog {
             (outcome, Some(Source::Reverse(place))) => {
                 (subject, parts) = self.explain_reverse(registry, &place, outcome, draw);
             }
-            (outcome, Some(Source::Static(_))) => subject = of_records(outcome),
+            (outcome, Some(Source::Static(..))) => subject = of_records(outcome),
         }
         Explanation { resolved, zone, subject, service, parts }
     }

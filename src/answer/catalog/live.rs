@@ -31,21 +31,21 @@ impl Catalog {
                     let next = alias_end(&aliases).filter(|next| self.is_registered(registry, next));
                     let Some(next) = next else {
                         let outcome = Outcome::NoData { aliases, soa }.behind(chain);
-                        return Resolved { outcome, stand_in, remark };
+                        return Resolved { stand_in, remark, ..Resolved::of_itself(outcome) };
                     };
                     chain.extend(aliases);
                     name = next;
                 }
-                end => return Resolved { outcome: end.behind(chain), stand_in, remark },
+                end => return Resolved { stand_in, remark, ..Resolved::of_itself(end.behind(chain)) },
             }
         }
-        Resolved { outcome: Outcome::ServFail, stand_in, remark: None }
+        Resolved { stand_in, ..Resolved::of_itself(Outcome::ServFail) }
     }
 
     fn resolve_once(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Resolved {
         if let Some(node) = self.node(registry, qname).filter(Node::is_registered) {
             let outcome = self.registered(registry, &node, qname, qtype, draw);
-            return Resolved { remark: node.remark(&outcome), outcome, stand_in: None };
+            return Resolved { remark: node.remark(&outcome), ..Resolved::of_itself(outcome) };
         }
         let soa = self.negative_soa(registry);
         let beyond = |name: &Name| match self.node(registry, name) {
