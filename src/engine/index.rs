@@ -4,6 +4,7 @@
 //! never see half of a change, because a view is of one revision of its service.
 
 mod addresses;
+mod counts;
 mod sorted;
 
 use std::net::IpAddr;
@@ -14,9 +15,10 @@ use std::sync::{Arc, OnceLock};
 use ipnet::IpNet;
 
 use self::addresses::Addresses;
+use self::counts::Counts;
 use self::sorted::Sorted;
 use crate::answer::{Live, PROTOCOLS, ServiceView};
-use crate::model::{Instance, Key, Protocol, Revision, ServiceName};
+use crate::model::{Instance, Key, Protocol, Revision, ServiceName, Status};
 
 /// The published views.
 #[derive(Debug, Default)]
@@ -28,6 +30,7 @@ pub struct Index {
     served_types: Sorted<(ServiceName, Protocol)>,
     /// Unset while nobody asks for addresses.
     addresses: OnceLock<Addresses>,
+    counts: Counts,
     revision: AtomicU64,
     loaded: AtomicBool,
 }
@@ -49,6 +52,33 @@ impl Index {
         views
     }
 
+    /// The first views in the order of their names, at most so many.
+    pub fn first_views(&self, at_most: usize) -> Vec<Arc<ServiceView>> {
+        let services = self.services.pin();
+        let mut all: Vec<_> = services.iter().collect();
+        if at_most < all.len() {
+            all.select_nth_unstable_by(at_most, |(a, _), (b, _)| a.cmp(b));
+            all.truncate(at_most);
+        }
+        all.sort_unstable_by_key(|(name, _)| *name);
+        all.into_iter().map(|(_, view)| Arc::clone(view)).collect()
+    }
+
+    /// How many services have instances.
+    pub fn services(&self) -> usize {
+        self.services.len()
+    }
+
+    /// How many instances have this status.
+    pub fn count(&self, status: Status) -> usize {
+        self.counts.instances(status)
+    }
+
+    /// How many services are in panic.
+    pub fn panicking(&self) -> usize {
+        self.counts.panicking()
+    }
+
     /// Keeps which instances have an address inside these prefixes, from now on. To be called once, before anything is
     /// published.
     pub fn keep_addresses(&self, prefixes: &[IpNet]) {
@@ -62,20 +92,21 @@ impl Index {
         let old = services.get(name).cloned();
         let leaving =
             self.addresses.get().map(|addresses| (addresses, addresses.prepare(old.as_deref(), new.as_deref())));
-        self.count(new.as_deref(), |counter| counter.fetch_add(1, Ordering::AcqRel));
+        self.count_protocols(new.as_deref(), |counter| counter.fetch_add(1, Ordering::AcqRel));
         match &new {
             Some(view) => services.insert(name.clone(), Arc::clone(view)).map(drop),
             None => services.remove(name).map(drop),
         };
         self.list(old.as_deref(), new.as_deref());
-        self.count(old.as_deref(), |counter| counter.fetch_sub(1, Ordering::AcqRel));
+        self.counts.replace(old.as_deref(), new.as_deref());
+        self.count_protocols(old.as_deref(), |counter| counter.fetch_sub(1, Ordering::AcqRel));
         if let Some((addresses, leaving)) = leaving {
             addresses.finish(leaving);
         }
     }
 
     /// Counts the protocols of a view.
-    fn count(&self, view: Option<&ServiceView>, change: impl Fn(&AtomicUsize) -> usize) {
+    fn count_protocols(&self, view: Option<&ServiceView>, change: impl Fn(&AtomicUsize) -> usize) {
         for (counter, protocol) in self.protocols.iter().zip(PROTOCOLS) {
             if view.is_some_and(|view| view.has_protocol(protocol)) {
                 change(counter);

@@ -40,11 +40,12 @@ pub async fn status(State(api): State<Api>, params: Params) -> Result<Json<Value
 
 fn show(api: &Api) -> Value {
     let now = api.engine.clock().now();
-    let views = api.engine.index().views();
-    let count = |status| views.iter().map(|view| view.count(status)).sum::<usize>();
+    let index = api.engine.index();
+    let views = index.views();
+    let of_status = Status::ALL.map(|status| (status, index.count(status)));
     let mut counts: Map<String, Value> =
-        Status::ALL.iter().map(|status| (status.as_str().to_owned(), count(*status).into())).collect();
-    counts.insert("total".into(), views.iter().map(|view| view.instances().len()).sum::<usize>().into());
+        of_status.iter().map(|(status, count)| (status.as_str().to_owned(), (*count).into())).collect();
+    counts.insert("total".into(), of_status.iter().map(|(_, count)| count).sum::<usize>().into());
     let panicking = views.iter().filter(|view| view.is_panicking());
     let addresses = |listed: &[SocketAddr]| listed.iter().map(ToString::to_string).collect::<Vec<_>>();
     json!({
@@ -55,7 +56,7 @@ fn show(api: &Api) -> Value {
         "ready": api.readiness.is_ready(),
         "revision": api.engine.revision().0,
         "zone": api.about.zone,
-        "services": views.len(),
+        "services": index.services(),
         "instances": counts,
         "watchers": api.watchers.count(),
         "protection": protection(api, now),
