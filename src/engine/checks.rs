@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::CheckMetrics;
 use crate::model::{CheckResult, CheckSpec, Key, Span, Tick, Verdict};
 
 /// Requests that may wait to be taken up.
@@ -63,6 +64,7 @@ pub struct ChecksState {
     in_flight: AtomicUsize,
     late_ms: AtomicU64,
     upcoming: Mutex<Vec<Upcoming>>,
+    pub metrics: CheckMetrics,
 }
 
 /// A check that waits for its time.

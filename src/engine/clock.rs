@@ -29,7 +29,12 @@ impl Clock {
     }
 
     pub fn now(&self) -> Moment {
-        let tick = self.tick();
+        self.moment(Instant::now())
+    }
+
+    /// The moment that is now, for those who have just read `instant` and need it anyway.
+    pub fn moment(&self, instant: Instant) -> Moment {
+        let tick = Tick(instant.saturating_duration_since(self.start).as_millis() as u64);
         let told = Timestamp::now().as_millisecond() - tick.0 as i64;
         let epoch = self.epoch_ms.load(Ordering::Relaxed);
         let epoch = if (told - epoch).abs() > DRIFT_MS {

@@ -10,6 +10,7 @@ mod checks;
 mod clock;
 mod deliveries;
 mod index;
+mod metrics;
 mod publish;
 mod records;
 mod run;
@@ -24,11 +25,13 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 pub use checks::{CheckError, CheckRequest, CheckRequests, Checked, Checks, ChecksState, Upcoming};
 pub use clock::Clock;
 pub use deliveries::{Deliveries, Delivery, Progress};
 pub use index::Index;
+pub use metrics::{CheckMetrics, CheckOutcome, Metrics};
 pub use records::Records;
 pub use run::Runner;
 pub use standstill::Standstill;
@@ -62,6 +65,7 @@ pub struct Engine {
     clock: Clock,
     load_rules: Arc<RwLock<LoadRules>>,
     holds: Arc<Holds>,
+    metrics: Arc<Metrics>,
     writes: mpsc::Sender<Request>,
     notes: mpsc::Sender<Request>,
     hub: Arc<Hub>,
@@ -73,6 +77,7 @@ pub struct Engine {
 struct Request {
     commands: SmallVec<[Command; 1]>,
     reply: Option<oneshot::Sender<Results>>,
+    since: Instant,
 }
 
 /// One for each command, in the same order.
@@ -128,7 +133,8 @@ impl Engine {
         let caches = Arc::new(Caches::new(rules.record_ttl));
         let load_rules = Arc::new(RwLock::new(rules.load));
         let holds = Arc::new(Holds::new(Arc::default()));
-        let engine = Self { index, records, caches, clock, load_rules, holds, writes, notes, hub };
+        let metrics = Arc::<Metrics>::default();
+        let engine = Self { index, records, caches, clock, load_rules, holds, metrics, writes, notes, hub };
         let runner = Runner::new(&engine, store, rules, write_queue, note_queue);
         (engine, runner)
     }
@@ -149,6 +155,11 @@ impl Engine {
     /// The lapses that are held at the moment.
     pub fn holds(&self) -> Arc<[Hold]> {
         self.holds.read().clone()
+    }
+
+    /// What has happened so far.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// How much reported load counts.
@@ -223,6 +234,7 @@ impl Engine {
     /// does not reach the engine's task.
     pub async fn heartbeat(&self, key: Key, heartbeat: Heartbeat) -> Result<(), WriteError> {
         let instance = self.index.instance(&key).ok_or_else(|| Refusal::Unknown(key.clone()))?;
+        self.metrics.heartbeats.increment();
         let report = heartbeat.report.filter(|report| changes(&instance, *report));
         let pressure = heartbeat.load.as_ref().map(|load| load.pressure(&self.load_rules()));
         let pressure = pressure.filter(|pressure| instance.condition.is_changed_by(*pressure));
@@ -245,7 +257,8 @@ impl Engine {
 
     /// Notes that the verdict of a check turned.
     pub async fn observe(&self, observation: Observation) {
-        let request = Request { commands: smallvec![Command::Observe(observation)], reply: None };
+        let commands = smallvec![Command::Observe(observation)];
+        let request = Request { commands, reply: None, since: Instant::now() };
         // A closed queue means that the engine has stopped; then no verdict matters any more.
         self.notes.send(request).await.ok();
     }
@@ -275,7 +288,8 @@ impl Engine {
 
     async fn hand_over(queue: &mpsc::Sender<Request>, commands: SmallVec<[Command; 1]>) -> Result<Pending, WriteError> {
         let (reply, results) = oneshot::channel();
-        queue.send(Request { commands, reply: Some(reply) }).await.map_err(|_| WriteError::Stopping)?;
+        let request = Request { commands, reply: Some(reply), since: Instant::now() };
+        queue.send(request).await.map_err(|_| WriteError::Stopping)?;
         Ok(Pending(results))
     }
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use tokio::time::Instant;
 
 use super::caches::Caches;
 use super::watch::Hub;
-use super::{Clock, Engine, Index, Records};
+use super::{Clock, Engine, Index, Metrics, Records};
 use crate::answer::{Live, ServiceView};
 use crate::model::{Instance, Revision, ServiceName};
-use crate::registry::{Changes, Event, Hold, Record, RecordChange, RecordName, Registry, Scope};
+use crate::registry::{Change, Changes, Event, Hold, Record, RecordChange, RecordName, Registry, Scope};
 
 /// The lapses that are held, as readers see them.
 pub(super) type Holds = RwLock<Arc<[Hold]>>;
@@ -24,6 +25,7 @@ pub(super) struct Publisher {
     clock: Clock,
     hub: Arc<Hub>,
     holds: Arc<Holds>,
+    metrics: Arc<Metrics>,
 }
 
 impl Publisher {
@@ -35,6 +37,7 @@ impl Publisher {
             clock: engine.clock.clone(),
             hub: Arc::clone(&engine.hub),
             holds: Arc::clone(&engine.holds),
+            metrics: Arc::clone(&engine.metrics),
         }
     }
 
@@ -52,12 +55,13 @@ impl Publisher {
         self.index.revision()
     }
 
-    /// Shows what has changed.
-    pub fn changes(&self, registry: &Registry, changes: Changes) {
+    /// Shows what has changed, the first of it `since` then.
+    pub fn changes(&self, registry: &Registry, changes: Changes, since: Instant) {
         for change in &changes.records {
             self.record(change);
         }
         self.services(registry, &changes.services());
+        self.metrics.publications.observe(since.elapsed());
         for change in &changes.records {
             if let RecordName::Settings(service) = &change.name {
                 self.hub.touch(service, change.revision);
@@ -65,6 +69,7 @@ impl Publisher {
         }
         for event in &changes.events {
             log(event);
+            self.count(event);
             if let (Some(gone), None) = (&event.before, &event.after) {
                 self.note_served(registry, gone, false);
             }
@@ -85,6 +90,17 @@ impl Publisher {
         }
         if *before != *now {
             *self.holds.write() = now.into();
+        }
+    }
+
+    fn count(&self, event: &Event) {
+        let lapsed = |instance: &Option<Arc<Instance>>| instance.as_ref().is_some_and(|it| it.condition.lapsed);
+        match event.change {
+            Change::Registered => self.metrics.registrations.increment(),
+            Change::Deregistered => self.metrics.deregistrations.increment(),
+            Change::Reaped => self.metrics.reaped.increment(),
+            Change::Status if lapsed(&event.after) && !lapsed(&event.before) => self.metrics.lapses.increment(),
+            Change::Status | Change::Updated | Change::Weight => {}
         }
     }
 

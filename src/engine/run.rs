@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::caches::Caches;
 use super::publish::Publisher;
-use super::{Batch, Clock, Engine, Request, Results, Standstill, Store, StoreError, Write, WriteError};
+use super::{Batch, Clock, Engine, Metrics, Request, Results, Standstill, Store, StoreError, Write, WriteError};
 use crate::model::{LoadRules, Moment, Revision};
 use crate::registry::{Changes, Command, Done, RecordName, Registry, Rules};
 
@@ -36,6 +36,7 @@ pub struct Runner<S> {
     caches: Arc<Caches>,
     load_rules: Arc<RwLock<LoadRules>>,
     clock: Clock,
+    metrics: Arc<Metrics>,
     standstill: Option<Standstill>,
     writes: mpsc::Receiver<Request>,
     notes: mpsc::Receiver<Request>,
@@ -62,6 +63,7 @@ impl<S: Store> Runner<S> {
             caches: Arc::clone(&engine.caches),
             load_rules: Arc::clone(&engine.load_rules),
             clock: engine.clock.clone(),
+            metrics: Arc::clone(&engine.metrics),
             standstill: None,
             writes,
             notes,
@@ -116,28 +118,30 @@ impl<S: Store> Runner<S> {
     }
 
     async fn expire(&mut self) {
-        let now = self.clock.now();
+        let (now, since) = (self.clock.now(), Instant::now());
         if let Some(stood) = self.standstill.as_ref().and_then(Standstill::since_last_asked) {
+            self.metrics.standstills.increment();
             tracing::warn!(?stood, "the server stood still: every lease gets its full time again");
             self.registry.grant_time(now);
         }
         let mut changes = Changes::default();
         self.registry.expire(now, &mut changes);
-        self.noticed(changes).await;
+        self.noticed(changes, since).await;
         self.publisher.holds(&self.registry);
     }
 
     async fn note(&mut self, requests: Vec<Request>) {
         let mut changes = Changes::default();
+        let since = oldest(&requests);
         let replies = self.apply(requests, self.clock.now(), &mut changes);
-        self.noticed(changes).await;
+        self.noticed(changes, since).await;
         for (reply, results) in replies {
             reply.send(results).ok();
         }
     }
 
     /// Publishes what srvd noticed by itself, and sees to it that it is written soon.
-    async fn noticed(&mut self, changes: Changes) {
+    async fn noticed(&mut self, changes: Changes, since: Instant) {
         // The revision can move by itself.
         if changes.is_empty() && self.registry.revision() == self.publisher.revision() {
             return;
@@ -148,21 +152,21 @@ impl<S: Store> Runner<S> {
             // fails, answers that are right now matter more than the serial after a crash.
             self.save().await;
         }
-        self.publisher.changes(&self.registry, changes);
+        self.publisher.changes(&self.registry, changes, since);
         if !self.unsaved.is_empty() && self.save_at.is_none() {
             self.save_at = Some(Instant::now() + SOON);
         }
     }
 
     async fn write(&mut self, requests: Vec<Request>) {
-        let now = self.clock.now();
+        let (now, since) = (self.clock.now(), oldest(&requests));
         let mut changes = Changes::default();
         let replies = self.apply(requests, now, &mut changes);
         let touched: BTreeSet<RecordName> = changes.names().collect();
         let committed = if changes.is_empty() { Ok(()) } else { self.commit(&touched).await };
         let failure = match committed {
             Ok(()) => {
-                self.publisher.changes(&self.registry, changes);
+                self.publisher.changes(&self.registry, changes, since);
                 None
             }
             Err(error) => {
@@ -186,7 +190,7 @@ impl<S: Store> Runner<S> {
 
     fn apply(&mut self, requests: Vec<Request>, now: Moment, changes: &mut Changes) -> Replies {
         let mut replies = Vec::with_capacity(requests.len());
-        for Request { commands, reply } in requests {
+        for Request { commands, reply, .. } in requests {
             let results = commands.into_iter().map(|command| self.apply_one(command, now, changes)).collect();
             replies.extend(reply.map(|reply| (reply, results)));
         }
@@ -224,7 +228,9 @@ impl<S: Store> Runner<S> {
             None => Write::Remove((*name).clone()),
         };
         let batch = Batch { writes: names.iter().map(state).collect(), reserve };
-        self.store.commit(batch).await?;
+        let began = Instant::now();
+        self.store.commit(batch).await.inspect_err(|_| self.metrics.failed_commits.increment())?;
+        self.metrics.commits.observe(began.elapsed());
         self.reserved = reserve.unwrap_or(self.reserved);
         self.unsaved.clear();
         self.save_at = None;
@@ -251,6 +257,11 @@ impl<S: Store> Runner<S> {
             tracing::error!(error = super::describe(&error), unsaved, "the last status changes are lost");
         }
     }
+}
+
+/// When the first of these was handed over.
+fn oldest(requests: &[Request]) -> Instant {
+    requests.iter().map(|request| request.since).min().unwrap_or_else(Instant::now)
 }
 
 type Replies = Vec<(oneshot::Sender<Results>, Results)>;

@@ -14,7 +14,7 @@ use super::notice::Notice;
 use super::probe::{Finding, Outcome, Prober};
 use super::schedule::{CheckId, Observed, Run, Schedule};
 use crate::engine::{
-    CheckError, CheckRequest, CheckRequests, Checked, Engine, Published, Subscription, Told, Upcoming,
+    CheckError, CheckOutcome, CheckRequest, CheckRequests, Checked, Engine, Published, Subscription, Told, Upcoming,
 };
 use crate::model::{CheckResult, Instance, Span, Tick, Verdict};
 use crate::registry::Observation;
@@ -154,6 +154,7 @@ impl Runner {
             let run = if self.probes.len() < self.in_flight { self.schedule.start(now) } else { None };
             let Some(run) = run else { return started };
             self.lateness.note(run.late, now);
+            self.requests.state.metrics.lateness.observe(run.late.as_duration());
             let (id, prober, task) = (run.id, Arc::clone(&self.prober), run.clone());
             let probe = self.probes.spawn(async move { (id, prober.probe(&task.registration, task.spec()).await) });
             self.running.insert(id, (run, probe));
@@ -268,13 +269,14 @@ impl Runner {
         (alive && !places.is_empty()).then_some((instance, places))
     }
 
-    /// Whether the check passed; `None` when it could not be carried out.
+    /// Counts the result: whether the check passed; `None` when it could not be carried out.
     fn conclusion(&mut self, run: &Run, finding: &Finding) -> Option<bool> {
-        let passed = match finding.outcome() {
-            Outcome::Passed(_) => Some(true),
-            Outcome::Failed(_) => Some(false),
-            Outcome::Hindered(_) => None,
+        let (passed, outcome) = match finding.outcome() {
+            Outcome::Passed(_) => (Some(true), CheckOutcome::Passing),
+            Outcome::Failed(_) => (Some(false), CheckOutcome::Failing),
+            Outcome::Hindered(_) => (None, CheckOutcome::Hindered),
         };
+        self.requests.state.metrics.ended(&run.spec().kind, outcome);
         let now = self.engine.clock().tick();
         if passed.is_none() && self.warned.is_none_or(|before| now.since(before) >= WARN_EVERY) {
             tracing::warn!(instance = %run.key, reason = %finding, "checks cannot be carried out");
