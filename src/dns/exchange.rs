@@ -14,7 +14,7 @@ use super::write::{self, Ending, Frame};
 use super::{Client, Settings, Transport, chaos};
 use crate::answer::explain::Explanation;
 use crate::answer::order::{self, Draw};
-use crate::answer::{Live, Outcome, Resolved};
+use crate::answer::{Live, Origin, Outcome, Resolved};
 use crate::model::Moment;
 use crate::wire::{Name, RecordType, flag};
 
@@ -76,6 +76,7 @@ enum Short {
 /// What was written of a reply; `name` where it is about another one than was asked for.
 pub struct Written {
     pub kind: Kind,
+    pub origin: Origin,
     pub rcode: Rcode,
     pub truncated: bool,
     pub name: Option<Name>,
@@ -171,7 +172,7 @@ impl<'a> Exchange<'a> {
         let truncated = short == Short::OverTcp;
         let flags = if truncated { flag::TC } else { 0 };
         write::short(&self.frame, Ending { flags, rcode, extended_error, last: signature.as_deref() }, out);
-        Written { kind: Kind::Error, rcode, truncated, name: None }
+        Written { kind: Kind::Error, origin: Origin::Nowhere, rcode, truncated, name: None }
     }
 
     fn about_the_server(&self, question: &Question<'_>, out: &mut Vec<u8>) -> Written {
@@ -179,7 +180,8 @@ impl<'a> Exchange<'a> {
             return self.short(Short::OtherClass, out);
         };
         write::about_the_server(&self.frame, question, &text, out);
-        Written { kind: Kind::Positive, rcode: Rcode::NoError, truncated: false, name: None }
+        let (origin, rcode) = (Origin::Nowhere, Rcode::NoError);
+        Written { kind: Kind::Positive, origin, rcode, truncated: false, name: None }
     }
 
     /// Answers with the records in the order of this draw. When they do not all fit, which of them are sent depends on
@@ -190,7 +192,7 @@ impl<'a> Exchange<'a> {
         let catalog = &self.present.catalog;
         let resolve = |draw: &Draw| catalog.resolve(live, &question.qname, question.qtype, draw);
         let at_most = self.at_most();
-        let Resolved { outcome, stand_in, remark } = resolve(&Draw { order: draw, subset: draw, at_most });
+        let Resolved { outcome, origin, stand_in, remark } = resolve(&Draw { order: draw, subset: draw, at_most });
         self.frame.remark = remark.map(ExtendedError::from);
         let mut sent = write::outcome(&outcome, &self.frame, false, out);
         if sent.cut && matches!(outcome, Outcome::Answer { .. }) {
@@ -204,7 +206,7 @@ impl<'a> Exchange<'a> {
                 sent = write::outcome(&reordered, &self.frame, true, out);
             }
         }
-        written(outcome, stand_in, sent.truncated)
+        written(outcome, origin, stand_in, sent.truncated)
     }
 }
 
@@ -280,7 +282,7 @@ fn options(frame: &mut Frame<'_>, settings: &Settings, client: &Client, now: Mom
     if answered.is_valid { Cookie::Valid } else { Cookie::Unproved }
 }
 
-fn written(outcome: Outcome, stand_in: Option<Name>, truncated: bool) -> Written {
+fn written(outcome: Outcome, origin: Origin, stand_in: Option<Name>, truncated: bool) -> Written {
     let (kind, rcode, name) = match outcome {
         Outcome::Answer { .. } => (Kind::Positive, Rcode::NoError, stand_in),
         Outcome::NoData { soa, .. } => (Kind::NoData, Rcode::NoError, Some(soa.owner)),
@@ -290,7 +292,7 @@ fn written(outcome: Outcome, stand_in: Option<Name>, truncated: bool) -> Written
         Outcome::Refused => (Kind::Error, Rcode::Refused, None),
         Outcome::ServFail => (Kind::Error, Rcode::ServFail, None),
     };
-    Written { kind, rcode, truncated, name }
+    Written { kind, origin, rcode, truncated, name }
 }
 
 /// A seed that is always the same for one client.

@@ -20,6 +20,7 @@ mod edns;
 mod exchange;
 mod framing;
 mod listen;
+mod metrics;
 mod prefixes;
 mod query;
 mod rate_limit;
@@ -33,6 +34,7 @@ mod write;
 
 pub use client::{Client, Transport};
 pub use listen::{BindError, Sockets, bind};
+pub use metrics::{Carrier, Metrics, Tally, ZoneLabel};
 pub use rate_limit::{RateLimiter, RateLimits};
 pub use reply::{Kind, Rcode, Reply};
 pub use responder::{Present, Responder};

@@ -23,6 +23,7 @@ use self::accounts::{Accounts, CREDIT, micros};
 use super::prefixes::{Prefixes, network};
 use super::reply::{Kind, Reply};
 use crate::config;
+use crate::telemetry::metrics::{Exposition, Source};
 use crate::wire::{Name, RecordType};
 
 /// Networks whose clients share accounts, in bits: what one site is given, as in BIND.
@@ -143,6 +144,14 @@ impl RateLimiter {
     /// Answers that were limited since the start, slipped ones included.
     pub fn limited(&self) -> u64 {
         self.limited.load(Ordering::Relaxed)
+    }
+}
+
+impl Source for RateLimiter {
+    fn tell(&self, to: &mut Exposition) {
+        let help =
+            "Answers over UDP that the rate limit kept back, with those that were sent empty and truncated instead.";
+        to.counter("srvd_dns_rate_limited_total", help, self.limited());
     }
 }
 

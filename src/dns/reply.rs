@@ -1,5 +1,6 @@
 //! What a transport, a limit or a metric learns of a reply without reading it again.
 
+use super::metrics::ZoneLabel;
 use crate::wire::{Name, RecordType};
 
 /// A reply that was written.
@@ -12,6 +13,8 @@ pub struct Reply {
     /// below those are without number. `None` when there was no question that could be read.
     pub name: Option<Name>,
     pub qtype: Option<RecordType>,
+    /// The zone that was asked, for metrics.
+    pub zone: ZoneLabel,
     /// TC is set.
     pub truncated: bool,
     /// The query had a server cookie made for its sender's address: the address is no forgery (RFC 7873 §5.2.4).
@@ -48,6 +51,19 @@ pub enum Rcode {
 }
 
 impl Rcode {
+    pub const ALL: [Self; 10] = [
+        Self::NoError,
+        Self::FormErr,
+        Self::ServFail,
+        Self::NxDomain,
+        Self::NotImp,
+        Self::Refused,
+        Self::YxDomain,
+        Self::NotAuth,
+        Self::BadVers,
+        Self::BadCookie,
+    ];
+
     /// The mnemonic, as dig prints it.
     pub fn as_str(self) -> &'static str {
         match self {

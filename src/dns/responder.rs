@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::exchange::{Exchange, Written};
+use super::metrics::{Metrics, ZoneLabel, ZoneLabels};
 use super::query::{self, Query};
 use super::reply::Reply;
 use super::{Client, Settings};
@@ -19,6 +20,7 @@ use crate::model::Moment;
 pub struct Present {
     pub catalog: Catalog,
     pub settings: Settings,
+    labels: ZoneLabels,
 }
 
 /// Answers queries from the present state. Shared by all transports.
@@ -28,18 +30,27 @@ pub struct Present {
 #[derive(Debug)]
 pub struct Responder {
     index: Arc<Index>,
+    metrics: Arc<Metrics>,
     present: ArcSwap<Present>,
 }
 
 impl Responder {
     pub fn new(catalog: Catalog, index: Arc<Index>, settings: Settings) -> Self {
-        Self { index, present: ArcSwap::from_pointee(Present { catalog, settings }) }
+        let metrics = Arc::<Metrics>::default();
+        let labels = metrics.labels(&catalog);
+        Self { index, metrics, present: ArcSwap::from_pointee(Present { catalog, settings, labels }) }
+    }
+
+    /// The figures of what is answered, which those who call [`Self::respond`] keep.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Answers from another catalog and by other settings from now on. What was there is given back, so that freeing it
     /// need not fall to a query under way.
     pub fn replace(&self, catalog: Catalog, settings: Settings) -> Arc<Present> {
-        self.present.swap(Arc::new(Present { catalog, settings }))
+        let labels = self.metrics.labels(&catalog);
+        self.present.swap(Arc::new(Present { catalog, settings, labels }))
     }
 
     /// Writes the reply to `packet` into `out` and says what it is; `None` when there is nothing to send. `draw` decides
@@ -67,14 +78,15 @@ impl Responder {
         let live = self.index.is_loaded().then_some(&*self.index as &dyn Live);
         let mut exchange = Exchange::new(&present, live, &query, client, now);
         let (written, has_valid_cookie) = (write(&mut exchange), exchange.has_valid_cookie());
-        Some(reply(written, query, has_valid_cookie))
+        let zone = present.labels.of(written.origin);
+        Some(reply(written, query, zone, has_valid_cookie))
     }
 }
 
-fn reply(written: Written, query: Query<'_>, has_valid_cookie: bool) -> Reply {
-    let Written { kind, rcode, truncated, name } = written;
+fn reply(written: Written, query: Query<'_>, zone: ZoneLabel, has_valid_cookie: bool) -> Reply {
+    let Written { kind, rcode, truncated, name, .. } = written;
     let (qname, qtype) = query.question.map(|question| (question.qname, question.qtype)).unzip();
-    Reply { kind, rcode, name: name.or(qname), qtype, truncated, has_valid_cookie }
+    Reply { kind, rcode, name: name.or(qname), qtype, zone, truncated, has_valid_cookie }
 }
 
 #[cfg(test)]

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use rand::Rng;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connections::Place;
 pub use super::connections::{Connections, Limits};
 use super::conversation::{Party, converse};
+use super::metrics::{Carrier, Tally};
 use super::{Client, Responder, Transport};
 use crate::engine::Clock;
 
@@ -33,6 +35,7 @@ pub struct Shared {
 /// Serves connections until it is told to stop; then open ones end after the query that they are at.
 pub async fn serve(listener: TcpListener, shared: Shared) {
     let open = TaskTracker::new();
+    let tally = shared.responder.metrics().tally(Carrier::Tcp);
     loop {
         let accepted = tokio::select! {
             () = shared.stop.cancelled() => break,
@@ -42,7 +45,7 @@ pub async fn serve(listener: TcpListener, shared: Shared) {
             Ok((stream, client)) => {
                 // Without a place the stream is closed here.
                 if let Some(place) = shared.connections.admit(client.ip(), shared.clock.tick()) {
-                    open.spawn(attend(stream, client, place, shared.clone()));
+                    open.spawn(attend(stream, client, place, shared.clone(), Arc::clone(&tally)));
                 }
             }
             Err(error) => {
@@ -59,14 +62,22 @@ pub async fn serve(listener: TcpListener, shared: Shared) {
     open.wait().await;
 }
 
-async fn attend(mut stream: TcpStream, client: SocketAddr, place: Place, shared: Shared) {
+async fn attend(mut stream: TcpStream, client: SocketAddr, place: Place, shared: Shared, tally: Arc<Tally>) {
     // Where it fails the connection is gone, which the first read will say.
     stream.set_nodelay(true).ok();
     let (reader, writer) = stream.split();
     let party = Party { place: &place, clock: &shared.clock, stop: &shared.stop };
     let answer = |query: &[u8], idle, now, out: &mut Vec<u8>| {
         let client = Client { address: client.ip(), transport: Transport::Tcp { idle } };
-        shared.responder.respond(query, &client, rand::rng().next_u64(), now, out).is_some()
+        let began = Instant::now();
+        match shared.responder.respond(query, &client, rand::rng().next_u64(), now, out) {
+            Some(reply) => tally.answered(&reply, began.elapsed()),
+            None => {
+                tally.ignored();
+                return false;
+            }
+        }
+        true
     };
     if let Err(error) = converse(reader, writer, party, answer).await {
         tracing::debug!(%error, %client, "connection ended");

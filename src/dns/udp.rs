@@ -11,11 +11,14 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rand::{Rng, SeedableRng};
+use tokio::time::Instant;
 
 use super::datagram::Datagrams;
+use super::metrics::{Carrier, Tally};
 use super::rate_limit::{Decision, RateLimiter, Told};
-use super::{Client, Responder, Transport};
+use super::{Client, Reply, Responder, Transport};
 use crate::engine::Clock;
+use crate::model::Moment;
 
 /// The largest datagram; a query is never cut on its way in.
 const DATAGRAM: usize = 65_535;
@@ -68,6 +71,7 @@ impl Workers {
 fn serve(socket: &Datagrams, shared: &Shared, stop: &AtomicBool) {
     let mut buffer = vec![0; DATAGRAM];
     let mut out = Vec::with_capacity(4096);
+    let tally = shared.responder.metrics().tally(Carrier::Udp);
     let mut draws = rand::rngs::SmallRng::from_rng(&mut rand::rng());
     while !stop.load(Ordering::Relaxed) {
         let received = match socket.receive(&mut buffer) {
@@ -87,7 +91,7 @@ fn serve(socket: &Datagrams, shared: &Shared, stop: &AtomicBool) {
             let draw = draws.next_u64();
             // No packet is known to make this panic. If one does, it costs its sender the answer and nobody else
             // anything.
-            match catch_unwind(AssertUnwindSafe(|| shared.respond(packet, client.ip(), draw, &mut out))) {
+            match catch_unwind(AssertUnwindSafe(|| shared.respond(packet, client.ip(), draw, &tally, &mut out))) {
                 Ok(true) => {
                     if let Err(error) = socket.answer(&received, &out) {
                         tracing::debug!(%error, %client, "answer not sent");
@@ -101,26 +105,45 @@ fn serve(socket: &Datagrams, shared: &Shared, stop: &AtomicBool) {
 }
 
 impl Shared {
-    /// Writes what is to be sent into `out`; `false` when nothing is.
-    fn respond(&self, packet: &[u8], address: IpAddr, draw: u64, out: &mut Vec<u8>) -> bool {
+    /// Writes what is to be sent into `out` and counts it; `false` when nothing is.
+    fn respond(&self, packet: &[u8], address: IpAddr, draw: u64, tally: &Tally, out: &mut Vec<u8>) -> bool {
         let client = Client { address, transport: Transport::Udp };
-        let now = self.clock.now();
-        let Some(reply) = self.responder.respond(packet, &client, draw, now, out) else { return false };
+        let began = Instant::now();
+        let now = self.clock.moment(began);
+        let Some(mut reply) = self.responder.respond(packet, &client, draw, now, out) else {
+            tally.ignored();
+            return false;
+        };
+        let decision = self.decide(&reply, address, now);
+        let sends = match decision {
+            Decision::Send => true,
+            Decision::Slip => {
+                let redirected = self.responder.redirect(packet, &client, now, out);
+                reply.truncated = redirected.as_ref().is_some_and(|redirected| redirected.truncated);
+                redirected.is_some()
+            }
+            Decision::Drop => {
+                reply.truncated = false;
+                false
+            }
+        };
+        tally.answered(&reply, began.elapsed());
+        sends
+    }
+
+    /// What becomes of a reply.
+    fn decide(&self, reply: &Reply, address: IpAddr, now: Moment) -> Decision {
         if reply.has_valid_cookie {
-            return true;
+            return Decision::Send;
         }
         let since_start = Duration::from_millis(now.tick.0);
-        let decision = self.limiter.decide(address, &Told::by(&reply), since_start);
+        let decision = self.limiter.decide(address, &Told::by(reply), since_start);
         if decision != Decision::Send
             && let Some(network) = self.limiter.news(address, since_start)
         {
             tracing::warn!(%network, kind = ?reply.kind, limited = self.limiter.limited(), "answers are limited");
         }
-        match decision {
-            Decision::Send => true,
-            Decision::Slip => self.responder.redirect(packet, &client, now, out).is_some(),
-            Decision::Drop => false,
-        }
+        decision
     }
 }
 
