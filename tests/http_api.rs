@@ -434,6 +434,22 @@ fn status_says_who_and_where_we_are() {
 }
 
 #[test]
+fn status_counts_instances_and_knows_the_next_expiry() {
+    let server = Server::start();
+    server.register("web", "a", json!({ "address": "10.0.0.1", "port": 80, "ttl": "none" }));
+    let status = server.api.get("/v1/status").expect(200).json();
+    assert_eq!((&status["services"], &status["schedule"]["next_expiry"]), (&json!(1), &Value::Null), "{status}");
+    for (id, ttl) in [("b", "2h"), ("c", "1h")] {
+        server.register("web", id, json!({ "address": "10.0.0.1", "port": 80, "ttl": ttl }));
+    }
+    server.says("web", "b", "unhealthy");
+    let status = server.api.get("/v1/status").expect(200).json();
+    let counts = &status["instances"];
+    assert_eq!((&counts["total"], &counts["healthy"], &counts["unhealthy"]), (&json!(3), &json!(2), &json!(1)));
+    assert_eq!(status["schedule"]["next_expiry"], server.instance("web", "c")["expires_at"]);
+}
+
+#[test]
 fn a_ready_server_is_alive_and_ready() {
     let server = Server::start();
     server.api.get("/healthz").expect(200);

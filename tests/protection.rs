@@ -46,6 +46,9 @@ fn a_service_that_falls_silent_at_once_stays_and_the_hold_ends_by_itself() {
     assert_eq!(count(&server, "web", "healthy"), 60, "nothing is left out while it lasts");
     assert_eq!(server.dig("web.svc.local A +tcp").data("A").len(), 60);
     assert_eq!(server.instance("web", "i0")["overdue"], true);
+    let metrics = server.api.get("/metrics").expect(200).text();
+    assert!(metrics.contains(&format!("\nsrvd_protection_holds {}\n", holds(&server).len())), "{metrics}");
+    assert!(metrics.contains("\nsrvd_lapses_held{scope=\"service\",service=\"web\"} "), "{metrics}");
     assert!(server.process.log().contains("lapses are held"), "the log tells of it");
     eventually_count_is(&server, "web", "lapsed", 60);
     eventually("the hold is over", || if holds(&server).is_empty() { Ok(()) } else { Err("held") });
@@ -99,6 +102,7 @@ fn a_server_that_stood_still_gives_every_lease_its_time() {
         if instance["status"] == "lapsed" { Ok(()) } else { Err(instance) }
     });
     assert!(stopped.process.log().contains("stood still"));
+    assert!(!stopped.api.get("/metrics").expect(200).text().contains("\nsrvd_standstills_total 0\n"));
 }
 
 /// What the extended errors of a reply say.
@@ -123,6 +127,7 @@ fn too_few_healthy_instances_make_the_unhealthy_help() {
     assert!(extended_error(&reply.raw).is_some_and(|text| text.contains("unhealthy")), "{reply}");
     assert_eq!(server.instance("web", "a")["status"], "unhealthy", "what it is, is said as ever");
     assert_eq!(server.api.get("/v1/status").expect(200).json()["panicking"], json!(["web"]));
+    assert!(server.api.get("/metrics").expect(200).text().contains("\nsrvd_services_panicking 1\n"));
     server.dig("a.web.svc.local A").answers("A", &["10.0.0.1"]);
     // Two of three is well above a half.
     server.says("web", "b", "healthy");

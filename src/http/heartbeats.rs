@@ -56,6 +56,7 @@ pub async fn renew(State(api): State<Api>, params: Params, body: LargeBody) -> R
         }
         tokio::task::yield_now().await;
     }
+    api.engine.metrics().heartbeats.add(round.renewed);
     match fault {
         Some(invalid) => Err(invalid.into()),
         None => {

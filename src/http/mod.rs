@@ -11,12 +11,14 @@ mod heartbeats;
 mod instances;
 mod items;
 mod listing;
+mod metrics;
 mod operator;
 mod origin;
 mod params;
 mod pick;
 mod problem;
 mod prometheus_targets;
+mod requests;
 mod selection;
 mod serve;
 mod services;
@@ -40,6 +42,8 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 pub use body::Room;
+pub use metrics::Scrapes;
+pub use requests::Requests;
 pub use serve::{Peer, connections, serve};
 pub use status::About;
 pub use watchers::Watchers;
@@ -50,6 +54,7 @@ use crate::engine::{Checks, Deliveries, Engine};
 use crate::model::{Defaults, Revision};
 use crate::render;
 use crate::select::Rotations;
+use crate::telemetry::metrics::Source;
 
 /// The header that carries the registry's revision.
 pub const REVISION: HeaderName = HeaderName::from_static("srvd-revision");
@@ -70,6 +75,10 @@ pub struct Api {
     /// Whose turn it is, for `pick`.
     pub rotations: Arc<Rotations>,
     pub watchers: Watchers,
+    pub scrapes: Scrapes,
+    pub requests: Arc<Requests>,
+    /// Who has figures beside the engine, the checks and this API.
+    pub sources: Arc<[Arc<dyn Source>]>,
     /// Cancelled when the server stops: calls that wait for something end then, with what there is to say.
     pub stopping: CancellationToken,
 }
@@ -120,6 +129,7 @@ pub fn router(api: Api) -> Router {
         .route_layer(middleware::from_fn_with_state(api.clone(), once_loaded));
     registry
         .route("/v1/status", get(status::status))
+        .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(status::alive))
         .route("/readyz", get(status::ready))
         .fallback(problem::no_route)
@@ -127,6 +137,7 @@ pub fn router(api: Api) -> Router {
         .layer(middleware::from_fn(origin::guard))
         .layer(middleware::from_fn_with_state(api.clone(), with_revision))
         .layer(CompressionLayer::new())
+        .layer(middleware::from_fn_with_state(api.clone(), requests::count))
         .with_state(api)
 }
 

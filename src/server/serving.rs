@@ -14,6 +14,8 @@ use crate::config::{Config, StoreKind};
 use crate::dns;
 use crate::engine::{Checks, Deliveries};
 use crate::http::{self, About, Api, Readiness};
+use crate::telemetry::Process;
+use crate::telemetry::metrics::Source;
 
 /// The longest that open connections may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -66,6 +68,9 @@ impl Serving {
             bodies: http::Room::default(),
             rotations: Arc::default(),
             watchers: http::Watchers::among(connections),
+            scrapes: http::Scrapes::default(),
+            requests: Arc::default(),
+            sources: sources(parts),
             stopping: stop.clone(),
         };
         let (dns_runtime, workers) = serve_dns(parts, listeners.dns, &tasks, &stop)?;
@@ -88,6 +93,12 @@ impl Serving {
         tokio::task::spawn_blocking(|| self.workers.stop()).await.ok();
         drop(self.dns_runtime);
     }
+}
+
+/// Who has figures that HTTP knows nothing of.
+fn sources(parts: &Parts) -> Arc<[Arc<dyn Source>]> {
+    let (responder, limiter) = (Arc::clone(parts.responder.metrics()), Arc::clone(&parts.limiter));
+    [responder as Arc<dyn Source>, limiter, Arc::new(Process::starting())].into()
 }
 
 /// Serves DNS over both transports.

@@ -73,6 +73,9 @@ async fn api() -> Api {
         bodies: Room::default(),
         rotations: Arc::default(),
         watchers: Watchers::among(100),
+        scrapes: crate::http::Scrapes::default(),
+        requests: Arc::default(),
+        sources: Arc::new([]),
         stopping: CancellationToken::new(),
     };
     register(&api).await;

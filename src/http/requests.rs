@@ -1,0 +1,106 @@
+//! What was asked over HTTP, and how long it took.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::Response;
+use parking_lot::Mutex;
+
+use super::Api;
+use crate::telemetry::metrics::{Exposition, Histogram, Source, Type};
+
+/// The route of a request to none.
+const NO_ROUTE: &str = "none";
+
+const BOUNDS: &[Duration] = &[
+    Duration::from_micros(100),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+];
+
+/// The figures of all requests. Routes, methods and statuses are known, so their combinations are bounded, whatever is
+/// asked.
+#[derive(Debug)]
+pub struct Requests {
+    counts: Mutex<BTreeMap<String, Answered>>,
+    durations: Histogram,
+}
+
+/// The requests of one route, by method and status.
+type Answered = BTreeMap<(&'static str, u16), u64>;
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self { counts: Mutex::default(), durations: Histogram::new(BOUNDS) }
+    }
+}
+
+impl Requests {
+    fn count(&self, route: &str, method: &'static str, status: u16, took: Duration) {
+        let mut counts = self.counts.lock();
+        let number = match counts.get_mut(route) {
+            Some(answered) => answered.entry((method, status)).or_default(),
+            None => counts.entry(route.to_owned()).or_default().entry((method, status)).or_default(),
+        };
+        *number += 1;
+        drop(counts);
+        self.durations.observe(took);
+    }
+}
+
+/// Counts every request by its route, as it is written in the router. What was waited for counts as time; how long a
+/// stream lasts does not.
+pub async fn count(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let method = label(request.method());
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    api.requests.count(route, method, response.status().as_u16(), began.elapsed());
+    response
+}
+
+/// Those that HTTP itself defines; a client may make up others.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => "other",
+    }
+}
+
+impl Source for Requests {
+    fn tell(&self, to: &mut Exposition) {
+        let counts = self.counts.lock().clone();
+        let help = "Requests, by the route that they matched.";
+        let mut family = to.family("srvd_http_requests_total", Type::Counter, help);
+        for (route, answered) in &counts {
+            for ((method, status), count) in answered {
+                let status = status.to_string();
+                family.sample(&[("route", route), ("method", method), ("status", &status)], count);
+            }
+        }
+        let help = "From the head of a request to the head of its reply, with what was waited for.";
+        to.histogram("srvd_http_request_duration_seconds", help, [&self.durations]);
+    }
+}
