@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::caches::Caches;
 use super::publish::Publisher;
 use super::{Batch, Clock, Engine, Metrics, Request, Results, Standstill, Store, StoreError, Write, WriteError};
-use crate::model::{LoadRules, Moment, Revision};
+use crate::model::{LoadRules, Moment, Revision, Tick};
 use crate::registry::{Changes, Command, Done, RecordName, Registry, Rules};
 
 /// Commands taken at once; those that came together stay together.
@@ -121,8 +121,10 @@ impl<S: Store> Runner<S> {
         let (now, since) = (self.clock.now(), Instant::now());
         if let Some(stood) = self.standstill.as_ref().and_then(Standstill::since_last_asked) {
             self.metrics.standstills.increment();
-            tracing::warn!(?stood, "the server stood still: every lease gets its full time again");
-            self.registry.grant_time(now);
+            let ago = stood.until.elapsed();
+            tracing::warn!(long = ?stood.long, ?ago, "the server stood still: every lease gets its full time again");
+            // It may be long ago that it went on: what came to be heard since then counts as ever.
+            self.registry.grant_time(Tick(now.tick.0.saturating_sub(ago.as_millis() as u64)));
         }
         let mut changes = Changes::default();
         self.registry.expire(now, &mut changes);

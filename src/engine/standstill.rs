@@ -23,8 +23,15 @@ pub struct Standstill(Arc<Mutex<Beats>>);
 #[derive(Debug)]
 struct Beats {
     last: (Instant, SystemTime),
-    /// The longest time without a beat that the engine has not been told of.
-    untold: Option<Duration>,
+    /// The last time without a beat that the engine has not been told of.
+    untold: Option<Stood>,
+}
+
+/// A time in which the process stood still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stood {
+    pub long: Duration,
+    pub until: Instant,
 }
 
 impl Standstill {
@@ -39,8 +46,8 @@ impl Standstill {
         Ok(Self(beats))
     }
 
-    /// How long the process stood still since this was last asked; `None` when it did not.
-    pub fn since_last_asked(&self) -> Option<Duration> {
+    /// When the process last stood still since this was last asked; `None` when it did not.
+    pub fn since_last_asked(&self) -> Option<Stood> {
         let mut beats = self.0.lock();
         beats.beat(now());
         beats.untold.take()
@@ -57,9 +64,9 @@ impl Beats {
         let ticked = now.0.saturating_duration_since(last);
         // A clock that is set back tells nothing.
         let passed = now.1.duration_since(last_time_of_day).unwrap_or_default();
-        let stood = ticked.max(passed);
-        if stood > LIMIT {
-            self.untold = self.untold.max(Some(stood));
+        let long = ticked.max(passed);
+        if long > LIMIT {
+            self.untold = Some(Stood { long, until: now.0 });
         }
     }
 }
@@ -88,17 +95,20 @@ mod tests {
         for (second, third, told) in [
             (at(250, 250), at(500, 500), None),
             (at(250, 250), at(1_250, 1_250), None),
-            (at(250, 250), at(1_251, 1_251), Some(1_001)),
-            (at(9_000, 9_000), at(9_250, 9_250), Some(9_000)),
+            (at(250, 250), at(1_251, 1_251), Some((1_001, 1_251))),
+            // It ended with the late beat, and not when somebody asks.
+            (at(9_000, 9_000), at(9_250, 9_250), Some((9_000, 9_000))),
+            (at(9_000, 9_000), at(11_000, 11_000), Some((2_000, 11_000))),
             // Suspended for an hour.
-            (at(250, 250), at(500, 3_600_500), Some(3_600_250)),
+            (at(250, 250), at(500, 3_600_500), Some((3_600_250, 500))),
             // Set back for an hour.
             (at(250, 250), (start + Duration::from_millis(500), day - Duration::from_secs(3_600)), None),
         ] {
             let mut beats = Beats::new(at(0, 0));
             beats.beat(second);
             beats.beat(third);
-            assert_eq!(beats.untold, told.map(Duration::from_millis), "{second:?} {third:?}");
+            let told = told.map(|(long, until)| Stood { long: Duration::from_millis(long), until: at(until, 0).0 });
+            assert_eq!(beats.untold, told, "{second:?} {third:?}");
         }
     }
 }

@@ -38,11 +38,11 @@ impl Registry {
         }
     }
 
-    /// Gives every lease its full ttl again, as after a time in which nobody could be heard. One that has run out already
-    /// stays so.
-    pub fn grant_time(&mut self, now: Moment) {
+    /// Gives every lease its full ttl from `heard`, when a time ended in which nobody could be. One that has run out
+    /// already stays so.
+    pub fn grant_time(&mut self, heard: Tick) {
         for entry in self.services.values().flat_map(|service| service.instances.values()) {
-            entry.instance.pulse.extend(now.tick);
+            entry.instance.pulse.extend(heard);
         }
     }
 
