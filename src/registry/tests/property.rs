@@ -107,30 +107,33 @@ struct Model {
 }
 
 impl Model {
+    fn register(&mut self, id: u8, variant: u8) {
+        let deadline = self.now + 10_000;
+        let old = self.instances.get(&id).cloned();
+        let checked = variant % 2 == 1 || self.checked;
+        let mut new = Plain {
+            variant,
+            lapsed_at: None,
+            deadline,
+            said: SelfReport::Healthy,
+            verdict: checked.then_some(Verdict::Unknown),
+            draining: old.as_ref().and_then(|old| old.draining),
+        };
+        if let Some(old) = old {
+            new.verdict = if checked { Some(old.verdict.unwrap_or(Verdict::Unknown)) } else { None };
+            // What a registration without checks has by default may be spelled out, as replies do.
+            let spelled_out = self.checked && old.variant % 2 == 0 && variant == old.variant + 1;
+            if old.variant == variant || spelled_out {
+                (new.said, new.variant) = (old.said, old.variant);
+            }
+        }
+        self.instances.insert(id, new);
+    }
+
     fn step(&mut self, step: &Step) {
         let deadline = self.now + 10_000;
         match *step {
-            Step::Register(id, variant) => {
-                let old = self.instances.get(&id).cloned();
-                let checked = variant % 2 == 1 || self.checked;
-                let mut new = Plain {
-                    variant,
-                    lapsed_at: None,
-                    deadline,
-                    said: SelfReport::Healthy,
-                    verdict: checked.then_some(Verdict::Unknown),
-                    draining: old.as_ref().and_then(|old| old.draining),
-                };
-                if let Some(old) = old {
-                    new.verdict = if checked { Some(old.verdict.unwrap_or(Verdict::Unknown)) } else { None };
-                    // What a registration without checks has by default may be spelled out, as replies do.
-                    let spelled_out = self.checked && old.variant % 2 == 0 && variant == old.variant + 1;
-                    if old.variant == variant || spelled_out {
-                        (new.said, new.variant) = (old.said, old.variant);
-                    }
-                }
-                self.instances.insert(id, new);
-            }
+            Step::Register(id, variant) => self.register(id, variant),
             Step::Deregister(id) => drop(self.instances.remove(&id)),
             Step::Heartbeat(id, report) => {
                 if let Some(plain) = self.instances.get_mut(&id) {
