@@ -1,7 +1,7 @@
-"""One load: dnsperf against one server, and what the server spent on it.
+"""Loads: dnsperf against one server after the other, and what each server spent on it.
 
-Run as a program, `load.py SESSION TRANSPORT PORT SECONDS QUESTIONS EDNS`, it prints what it measured as JSON. It is a
-program of its own so that the looks at the server stand right before and right after the load, whatever starts it.
+Run as a program it reads a list of loads from standard input and prints what it measured, both as JSON. It is a program
+of its own so that whatever starts it, such as a lock that keeps others away, is over before the first look at a server.
 """
 
 import json
@@ -21,12 +21,12 @@ IN_FLIGHT = 200
 TIMEOUT_S = 5
 
 
-def run(session: int, transport: str, port: int, seconds: float, questions: str, edns: bool) -> dict:
+def run(load: dict) -> dict:
     """Loads a server, and returns the figures."""
-    os.sched_setaffinity(0, {CLIENT_CORE})
-    command = [packages.program("dnsperf"), "-s", "127.0.0.1", "-p", str(port), "-m", transport, "-d", questions]
-    command += ["-c", str(CLIENTS), "-T", "1", "-q", str(IN_FLIGHT), "-l", str(seconds), "-t", str(TIMEOUT_S)]
-    command += ["-e"] if edns else []
+    session, questions = load["session"], load["questions"]
+    command = [packages.program("dnsperf"), "-s", "127.0.0.1", "-p", str(load["port"]), "-m", load["transport"]]
+    command += ["-d", questions, "-c", str(CLIENTS), "-T", "1", "-q", str(IN_FLIGHT), "-t", str(TIMEOUT_S)]
+    command += ["-l", str(load["seconds"])] + ["-e"] * load["edns"]
     before = usage.threads(session)
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     after = usage.threads(session)
@@ -56,8 +56,8 @@ def figures(text: str) -> dict:
 
 
 def main() -> None:
-    session, transport, port, seconds, questions, edns = sys.argv[1:]
-    print(json.dumps(run(int(session), transport, int(port), float(seconds), questions, edns == "edns")))
+    os.sched_setaffinity(0, {CLIENT_CORE})
+    print(json.dumps([run(load) for load in json.load(sys.stdin)]))
 
 
 if __name__ == "__main__":
