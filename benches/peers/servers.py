@@ -6,7 +6,6 @@ A server is a session of processes. Leaving its context ends the whole session, 
 import http.client
 import os
 import re
-import signal
 import socket
 import subprocess
 import time
@@ -15,10 +14,10 @@ from dataclasses import dataclass
 import messages
 import packages
 import population as of
+import sessions
 
 SERVER_CORE = 0
 START_S = 600  # the longest that a server may take to read a million instances
-END_S = 20
 
 NSD = """server:
   ip-address: 127.0.0.1@{port}
@@ -84,15 +83,7 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self.session, number)
-                self.process.wait(END_S)
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        self.process.wait(END_S)
+        sessions.end(self.process)
 
     def wait_until(self, ready) -> None:
         """Polls until `ready` says so. Raises NotReady with the log when the server ends before."""
@@ -169,13 +160,12 @@ def _start(name: str, own: str, command: list[str], port: int = 0) -> Server:
     os.makedirs(own, exist_ok=True)
     log = os.path.join(own, "log")
     with open(log, "wb") as out:
-        process = subprocess.Popen(
+        process = sessions.start(
             command,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
             cwd=own,
-            start_new_session=True,
             preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
         )
     return Server(name, port, process, log)
