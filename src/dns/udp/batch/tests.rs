@@ -1,3 +1,5 @@
+//! Over real sockets on loopback: who gets which answer, and what the kernel is told.
+
 use std::time::Duration;
 
 use super::super::socket::set_up;
