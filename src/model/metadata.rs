@@ -9,7 +9,7 @@ use super::{Invalid, Reason, limits};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metadata(
     /// In the order of their keys.
-    Vec<(SmolStr, Item)>,
+    Box<[(SmolStr, Item)]>,
 );
 
 /// A value, in less room than JSON takes for any.
@@ -27,8 +27,6 @@ enum Scalar {
 }
 
 impl Metadata {
-    pub const NONE: Self = Self(Vec::new());
-
     pub fn from_json(value: &Value) -> Result<Self, Invalid> {
         let object = value.as_object().ok_or(Reason::Type { expected: "an object" })?;
         if object.len() > limits::METADATA_PAIRS {
@@ -40,11 +38,15 @@ impl Metadata {
             pairs.push((SmolStr::new(key), item));
         }
         pairs.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(Self(pairs))
+        Ok(Self(pairs.into()))
     }
 
     pub fn to_json(&self) -> Value {
         Value::Object(self.0.iter().map(|(key, item)| (key.to_string(), item.to_json())).collect::<Map<_, _>>())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Each key with its value as text; lists are joined by commas.

@@ -16,8 +16,8 @@ use crate::model::{
 const SLOT: u64 = 250;
 /// Weights that wait for others grow or shrink together this often, in milliseconds.
 const WEIGHT_SLOT: u64 = 1_000;
-/// A service that grows gets room for a part of this more: none while it is small, and a large one is not copied each
-/// time.
+/// A service that grows gets room for one more for each so many that it has: none to spare while it is small, and a large
+/// one is not copied each time.
 const SPARE: usize = 8;
 
 /// One service; it exists while it has an instance.
@@ -216,10 +216,7 @@ impl Service {
     pub fn insert(&mut self, entry: Entry) {
         self.count(&entry.instance);
         let at = self.find(entry.instance.key.id.as_str()).unwrap_or_else(|at| at);
-        if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact(self.entries.len() / SPARE + 1);
-        }
-        self.entries.insert(at, entry);
+        insert(&mut self.entries, at, entry);
     }
 
     /// Lets a later revision take the place of the instance of its id, which is there.
@@ -245,7 +242,7 @@ impl Service {
         for tag in instance.registration.tags().iter().filter_map(Tag::label) {
             match self.find_tag(&tag) {
                 Ok(at) => self.tags[at].1 += 1,
-                Err(at) => self.tags.insert(at, (tag, 1)),
+                Err(at) => insert(&mut self.tags, at, (tag, 1)),
             }
         }
         if let Some(count) = self.count_of(instance.status()) {
@@ -307,6 +304,14 @@ impl Service {
         let labels = registration.tags().iter().filter_map(Tag::label);
         labels.into_iter().find(|label| own(label) || self.find(label).is_ok())
     }
+}
+
+/// Inserts into a vector that has little room to spare.
+fn insert<T>(list: &mut Vec<T>, at: usize, value: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / SPARE + 1);
+    }
+    list.insert(at, value);
 }
 
 fn has_lease(instance: &Instance) -> bool {
