@@ -43,7 +43,7 @@ impl ServiceView {
         let instances: Box<[_]> = instances.collect();
         let mut tags: BTreeMap<SmolStr, Vec<u32>> = BTreeMap::new();
         for (at, instance) in instances.iter().enumerate() {
-            for tag in instance.registration.tags.iter().filter_map(Tag::label) {
+            for tag in instance.registration.tags().iter().filter_map(Tag::label) {
                 let carriers = tags.entry(tag).or_default();
                 // Two tags of one instance may be one label.
                 if carriers.last() != Some(&(at as u32)) {
@@ -153,6 +153,6 @@ impl Filter<'_> {
     fn admits(&self, instance: &Instance) -> bool {
         let registration = &instance.registration;
         self.protocol.is_none_or(|protocol| registration.protocol == protocol)
-            && self.port.is_none_or(|port| registration.ports.contains_key(port))
+            && self.port.is_none_or(|port| registration.port_named(port).is_some())
     }
 }

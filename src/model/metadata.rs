@@ -1,73 +1,127 @@
 //! What an instance wants its clients to know: pairs that also fit into TXT strings (RFC 6763 §6).
 
-use std::collections::BTreeMap;
-
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use smol_str::SmolStr;
 
 use super::{Invalid, Reason, limits};
 
 /// Pairs of a printable key and a value that fits a TXT string with it. The JSON form of each value is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Metadata(BTreeMap<SmolStr, Value>);
+pub struct Metadata(
+    /// In the order of their keys.
+    Vec<(SmolStr, Item)>,
+);
+
+/// A value, in less room than JSON takes for any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Item {
+    One(Scalar),
+    List(Box<[Scalar]>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scalar {
+    Text(SmolStr),
+    Number(Number),
+    Truth(bool),
+}
 
 impl Metadata {
+    pub const NONE: Self = Self(Vec::new());
+
     pub fn from_json(value: &Value) -> Result<Self, Invalid> {
         let object = value.as_object().ok_or(Reason::Type { expected: "an object" })?;
         if object.len() > limits::METADATA_PAIRS {
             return Err(Reason::TooMany { max: limits::METADATA_PAIRS }.into());
         }
-        let mut pairs = BTreeMap::new();
+        let mut pairs = Vec::with_capacity(object.len());
         for (key, value) in object {
-            check_pair(key, value).map_err(|reason| Invalid::at(key, reason))?;
-            pairs.insert(SmolStr::new(key), value.clone());
+            let item = checked(key, value).map_err(|reason| Invalid::at(key, reason))?;
+            pairs.push((SmolStr::new(key), item));
         }
+        pairs.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         Ok(Self(pairs))
     }
 
     pub fn to_json(&self) -> Value {
-        Value::Object(self.0.iter().map(|(key, value)| (key.to_string(), value.clone())).collect::<Map<_, _>>())
+        Value::Object(self.0.iter().map(|(key, item)| (key.to_string(), item.to_json())).collect::<Map<_, _>>())
     }
 
     /// Each key with its value as text; lists are joined by commas.
     pub fn texts(&self) -> impl Iterator<Item = (&str, String)> {
-        self.0.iter().filter_map(|(key, value)| Some((key.as_str(), text(value)?)))
+        self.0.iter().map(|(key, item)| (key.as_str(), item.text()))
     }
 
     /// The value of `key` as text.
     pub fn text(&self, key: &str) -> Option<String> {
-        text(self.0.get(key)?)
+        let at = self.0.binary_search_by(|(own, _)| own.as_str().cmp(key)).ok()?;
+        Some(self.0[at].1.text())
     }
 }
 
-fn check_pair(key: &str, value: &Value) -> Result<(), Reason> {
+impl Item {
+    fn from_json(value: &Value) -> Result<Self, Reason> {
+        match value {
+            Value::Array(list) => list.iter().map(Scalar::from_json).collect::<Result<_, _>>().map(Self::List),
+            single => Scalar::from_json(single).map(Self::One),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        match self {
+            Self::One(scalar) => scalar.to_json(),
+            Self::List(list) => list.iter().map(Scalar::to_json).collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::One(scalar) => scalar.text(),
+            Self::List(list) => list.iter().map(Scalar::text).collect::<Vec<_>>().join(","),
+        }
+    }
+}
+
+impl Scalar {
+    fn from_json(value: &Value) -> Result<Self, Reason> {
+        match value {
+            Value::String(text) => Ok(Self::Text(text.into())),
+            Value::Number(number) => Ok(Self::Number(number.clone())),
+            Value::Bool(truth) => Ok(Self::Truth(*truth)),
+            Value::Null | Value::Array(_) | Value::Object(_) => Err(Reason::MetadataValue),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Text(text) => text.as_str().into(),
+            Self::Number(number) => number.clone().into(),
+            Self::Truth(truth) => (*truth).into(),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Truth(truth) => truth.to_string(),
+        }
+    }
+}
+
+fn checked(key: &str, value: &Value) -> Result<Item, Reason> {
     if !limits::METADATA_KEY.contains(&key.len()) {
         return Err(Reason::Length { min: *limits::METADATA_KEY.start(), max: *limits::METADATA_KEY.end() });
     }
     if !key.bytes().all(|octet| (0x20..=0x7e).contains(&octet) && octet != b'=') {
         return Err(Reason::MetadataKey);
     }
-    let octets = key.len() + 1 + text(value).ok_or(Reason::MetadataValue)?.len();
+    let item = Item::from_json(value)?;
+    let octets = key.len() + 1 + item.text().len();
     if octets > limits::TXT_STRING {
         return Err(Reason::MetadataLength { octets, max: limits::TXT_STRING });
     }
-    Ok(())
-}
-
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::Array(list) => Some(list.iter().map(scalar).collect::<Option<Vec<_>>>()?.join(",")),
-        single => scalar(single),
-    }
-}
-
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
+    Ok(item)
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl Registry {
 
     fn overdue(&self, key: Key) -> Option<Overdue> {
         let instance = self.instance(&key)?;
-        let LeaseTtl::For(ttl) = instance.registration.ttl else { return None };
+        let LeaseTtl::For(ttl) = instance.registration.ttl() else { return None };
         let protected = self.is_protected(&key);
         Some(Overdue { key, ttl, protected })
     }

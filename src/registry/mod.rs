@@ -28,11 +28,9 @@ pub use command::{Change, Changes, Command, Done, Event, Observation, Refusal, R
 pub use protection::{Hold, ProtectionRules, Scope};
 pub use record::{Kind, Record, RecordChange, RecordName};
 
-use smallvec::SmallVec;
-
 use crate::model::{
     CheckSpec, Condition, Defaults, Instance, Key, LoadRules, Moment, Pulse, Registration, Revision, ServiceName, Span,
-    Verdict,
+    Verdicts,
 };
 use deadline::Deadlines;
 use protection::Protection;
@@ -115,22 +113,22 @@ impl Registry {
     /// Puts an instance back as it was before a restart: with its last status, and its lease or its time until removal
     /// beginning anew. The records beside the instances come first.
     pub fn restore(&mut self, stored: Stored, now: Moment) {
-        let pulse = Pulse::begin(now.tick, stored.registration.ttl);
+        let pulse = Pulse::begin(now.tick, stored.registration.ttl());
         if stored.condition.lapsed {
             pulse.lapse();
         }
         self.revision = self.revision.max(stored.revision);
         let mut condition = stored.condition;
         let before = Arc::new(stored.registration);
-        let registration = self.with_default_checks(&stored.key.service, Arc::clone(&before));
+        let registration = self.as_kept(&stored.key.service, Arc::clone(&before));
         condition.maintenance = self.mark(&stored.key).cloned();
-        condition.checks = kept_verdicts(&before, &condition.checks, &registration);
+        condition.checks = kept_verdicts(&before, condition.checks, &registration);
         let instance = Instance {
             key: stored.key,
             registration,
             condition,
-            created_at: stored.created_at,
-            changed_at: stored.changed_at,
+            created_at: stored.created_at.into(),
+            changed_at: stored.changed_at.into(),
             revision: stored.revision,
             pulse: Arc::new(pulse),
         };
@@ -169,7 +167,7 @@ impl Registry {
         for event in changes.events.iter().rev() {
             match &event.before {
                 Some(before) => {
-                    before.pulse.restart(now.tick, before.registration.ttl);
+                    before.pulse.restart(now.tick, before.registration.ttl());
                     if before.condition.lapsed {
                         before.pulse.lapse();
                     }
@@ -249,13 +247,13 @@ impl Registry {
 
 /// The verdicts of the checks of `registration`: those that were reached on equal checks of the registration `before`,
 /// against the same target.
-fn kept_verdicts(before: &Registration, verdicts: &[Verdict], registration: &Registration) -> SmallVec<[Verdict; 2]> {
+fn kept_verdicts(before: &Registration, verdicts: Verdicts, registration: &Registration) -> Verdicts {
     let same_target = before.same_target(registration);
     let kept = |check: &CheckSpec| {
-        let at = before.checks.iter().position(|old| old == check).filter(|_| same_target);
-        at.and_then(|at| verdicts.get(at).copied()).unwrap_or_default()
+        let at = before.checks().iter().position(|old| old == check).filter(|_| same_target);
+        at.and_then(|at| verdicts.get(at)).unwrap_or_default()
     };
-    registration.checks.iter().map(kept).collect()
+    registration.checks().iter().map(kept).collect()
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ impl Entry {
 
     fn removal_due(&self, rules: &Rules) -> Option<Tick> {
         let reaping = self.lapsed_since.map(|since| since.after(rules.reap_after));
-        let patience = self.unhealthy_since.zip(self.instance.registration.deregister_after);
+        let patience = self.unhealthy_since.zip(self.instance.registration.deregister_after());
         reaping.into_iter().chain(patience.map(|(since, span)| since.after(span))).min()
     }
 }
@@ -148,7 +148,7 @@ const RECOVERED: f64 = 1.1;
 
 impl Service {
     pub fn insert(&mut self, entry: Entry) {
-        for tag in entry.instance.registration.tags.iter().filter_map(Tag::label) {
+        for tag in entry.instance.registration.tags().iter().filter_map(Tag::label) {
             *self.tags.entry(tag).or_default() += 1;
         }
         *self.count_of(entry.instance.status()) += 1;
@@ -158,7 +158,7 @@ impl Service {
 
     pub fn remove(&mut self, id: &InstanceId) -> Option<Entry> {
         let entry = self.instances.remove(id)?;
-        for tag in entry.instance.registration.tags.iter().filter_map(Tag::label) {
+        for tag in entry.instance.registration.tags().iter().filter_map(Tag::label) {
             let left = self.tags.get_mut(&tag).map_or(0, |count| {
                 *count -= 1;
                 *count
@@ -200,12 +200,12 @@ impl Service {
         let mine = self
             .instances
             .get(id)
-            .map_or(0, |entry| entry.instance.registration.tags.iter().filter_map(Tag::label).filter(own).count());
+            .map_or(0, |entry| entry.instance.registration.tags().iter().filter_map(Tag::label).filter(own).count());
         if self.tags.get(id.as_str()).is_some_and(|&count| count > mine) {
             return Some(SmolStr::new(id.as_str()));
         }
         registration
-            .tags
+            .tags()
             .iter()
             .filter_map(Tag::label)
             .find(|label| own(label) || self.instances.contains_key(label.as_str()))
@@ -213,5 +213,5 @@ impl Service {
 }
 
 fn has_lease(instance: &Instance) -> bool {
-    instance.registration.ttl != LeaseTtl::Permanent && !instance.condition.lapsed
+    instance.registration.ttl() != LeaseTtl::Permanent && !instance.condition.lapsed
 }

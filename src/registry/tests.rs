@@ -184,7 +184,7 @@ fn verdicts_count_for_their_life_and_check_only() {
     drop(shell.register("a", checks.clone()));
     assert_eq!(shell.status("a"), Some(Status::Starting));
     let verdict = |shell: &mut Shell, life: &Arc<Pulse>, at: usize, verdict| {
-        let check = registration(json!({"checks": [{"kind": "tcp"}, {"kind": "http"}]})).checks[at].clone();
+        let check = registration(json!({"checks": [{"kind": "tcp"}, {"kind": "http"}]})).checks()[at].clone();
         let registration = registration(json!({}));
         let life = Arc::clone(life);
         shell.apply(Command::Observe(Observation { key: key("web", "a"), life, registration, check, verdict }))

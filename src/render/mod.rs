@@ -42,11 +42,11 @@ fn each_member(instance: &Instance, now: Moment, mut set: impl FnMut(&str, Value
         set("load", load.to_json());
     }
     set("effective_weight", instance.effective_weight().0.into());
-    set("url", format!("{}://{endpoint}", registration.scheme).into());
+    set("url", format!("{}://{endpoint}", registration.scheme()).into());
     set("endpoint", endpoint.into());
     set("revision", instance.revision.0.into());
-    set("created_at", time(instance.created_at));
-    set("changed_at", time(instance.changed_at));
+    set("created_at", time(instance.created_at.timestamp()));
+    set("changed_at", time(instance.changed_at.timestamp()));
     let times = [("last_heartbeat", instance.pulse.last_heartbeat()), ("expires_at", instance.pulse.deadline())];
     for (name, tick) in times {
         if let Some(tick) = tick {
@@ -83,7 +83,7 @@ pub fn present(present: &Instance, now: Moment) -> Value {
         "id": present.key.id.as_str(),
         "change": change_word(Change::Registered),
         "previous_status": null,
-        "at": time(present.changed_at),
+        "at": time(present.changed_at.timestamp()),
         "instance": instance(present, now),
     })
 }
@@ -129,8 +129,8 @@ pub fn result(result: &CheckResult) -> Map<String, Value> {
 }
 
 fn checks(instance: &Instance, words: &crate::model::pulse::Words, now: Moment) -> Value {
-    let specs = instance.registration.checks.iter().zip(&instance.condition.checks);
-    let check = |(spec, verdict): (&crate::model::CheckSpec, &Verdict)| {
+    let specs = instance.registration.checks().iter().zip(instance.condition.checks.iter());
+    let check = |(spec, verdict): (&crate::model::CheckSpec, Verdict)| {
         let mut object = match spec.to_json() {
             Value::Object(object) => object,
             _ => Map::new(),
@@ -156,8 +156,8 @@ fn reason(instance: &Instance, words: &crate::model::pulse::Words) -> Option<Str
         None => format!("it says that it is {word}"),
     };
     let check = |verdict: Verdict| {
-        let at = instance.condition.checks.iter().position(|found| *found == verdict)?;
-        Some((at, instance.registration.checks.get(at)?))
+        let at = instance.condition.checks.iter().position(|found| found == verdict)?;
+        Some((at, instance.registration.checks().get(at)?))
     };
     let overloaded = || "it reports more load than is healthy".to_owned();
     match instance.status() {
