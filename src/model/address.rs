@@ -54,7 +54,11 @@ impl HostName {
 impl Address {
     /// Reads the member `address`: an IP address, a host name, or `auto` for the address the request came `from`.
     pub fn from_json(value: &Value, from: IpAddr) -> Result<Self, Reason> {
-        let text = json::string(value).map_err(|_| Reason::Address)?;
+        Self::parse(json::string(value).map_err(|_| Reason::Address)?, from)
+    }
+
+    /// The same, of its text.
+    pub fn parse(text: &str, from: IpAddr) -> Result<Self, Reason> {
         if text == "auto" {
             return reachable(from).map(Self::One);
         }

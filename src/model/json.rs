@@ -101,7 +101,11 @@ pub fn integer(value: &Value, range: std::ops::RangeInclusive<u64>) -> Result<u6
 
 /// A span of time within `range` milliseconds.
 pub fn span(value: &Value, range: std::ops::RangeInclusive<u64>) -> Result<Span, Reason> {
-    let text = value.as_str().ok_or(Reason::Span)?;
+    span_of(value.as_str().ok_or(Reason::Span)?, range)
+}
+
+/// The same, of its text.
+pub fn span_of(text: &str, range: std::ops::RangeInclusive<u64>) -> Result<Span, Reason> {
     Span::parse(text).ok_or(Reason::Span)?.within(range)
 }
 
@@ -121,7 +125,11 @@ pub fn list<'a, T, E: Into<Invalid>>(
 
 /// One of a few words.
 pub fn choice<T: Copy>(value: &Value, choices: &'static [&'static str], meanings: &[T]) -> Result<T, Reason> {
-    let text = string(value)?;
+    choice_of(string(value)?, choices, meanings)
+}
+
+/// The same, of its text.
+pub fn choice_of<T: Copy>(text: &str, choices: &'static [&'static str], meanings: &[T]) -> Result<T, Reason> {
     let at = choices.iter().position(|choice| *choice == text).ok_or(Reason::Choice { choices })?;
     Ok(meanings[at])
 }

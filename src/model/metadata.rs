@@ -1,5 +1,7 @@
 //! What an instance wants its clients to know: pairs that also fit into TXT strings (RFC 6763 §6).
 
+mod typed;
+
 use serde_json::{Map, Number, Value};
 use smol_str::SmolStr;
 
@@ -110,18 +112,32 @@ impl Scalar {
 }
 
 fn checked(key: &str, value: &Value) -> Result<Item, Reason> {
+    check_key(key)?;
+    let item = Item::from_json(value)?;
+    check_length(key, &item)?;
+    Ok(item)
+}
+
+fn check_key(key: &str) -> Result<(), Reason> {
     if !limits::METADATA_KEY.contains(&key.len()) {
         return Err(Reason::Length { min: *limits::METADATA_KEY.start(), max: *limits::METADATA_KEY.end() });
     }
     if !key.bytes().all(|octet| (0x20..=0x7e).contains(&octet) && octet != b'=') {
         return Err(Reason::MetadataKey);
     }
-    let item = Item::from_json(value)?;
-    let octets = key.len() + 1 + item.text().len();
+    Ok(())
+}
+
+fn check_length(key: &str, item: &Item) -> Result<(), Reason> {
+    let value = match item {
+        Item::One(Scalar::Text(text)) => text.len(),
+        item => item.text().len(),
+    };
+    let octets = key.len() + 1 + value;
     if octets > limits::TXT_STRING {
         return Err(Reason::MetadataLength { octets, max: limits::TXT_STRING });
     }
-    Ok(item)
+    Ok(())
 }
 
 #[cfg(test)]

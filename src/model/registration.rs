@@ -4,6 +4,7 @@
 //! and can be shared by those that say the same ([`Registration::share`]).
 
 mod particulars;
+mod written;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
 use self::particulars::{Particulars, SCHEME};
+pub use self::written::Written;
 use super::json::{self as read, Members};
 use super::lease::PackedTtl;
 use super::{
@@ -116,18 +118,23 @@ impl Registration {
         let registration = Self {
             address: one_of(address, addresses)?,
             port: port.or_else(|| only_port(&ports)).ok_or_else(|| Invalid::at("port", Reason::Missing))?,
-            protocol: members.optional("protocol", protocol)?.unwrap_or(Protocol::Tcp),
+            protocol: members.optional("protocol", |value| protocol(read::string(value)?))?.unwrap_or(Protocol::Tcp),
             weight: members.optional("weight", |weight| u16_from(weight).map(Weight))?.unwrap_or_default(),
             priority: members.optional("priority", |priority| u16_from(priority).map(Priority))?.unwrap_or_default(),
-            status: members.optional("status", self_report)?.unwrap_or_default(),
+            status: members.optional("status", |value| read::string(value).map(self_report))?.unwrap_or_default(),
             brings_checks: checks.is_some(),
-            ttl: members.optional("ttl", lease_ttl)?.unwrap_or(LeaseTtl::For(defaults.ttl)).into(),
+            ttl: members
+                .optional("ttl", |value| lease_ttl(value.as_str().ok_or(Reason::Span)?))?
+                .unwrap_or(LeaseTtl::For(defaults.ttl))
+                .into(),
             particulars: None,
         };
         let particulars = Particulars {
             ports,
-            scheme: members.optional("scheme", scheme)?.unwrap_or(SmolStr::new_static(SCHEME)),
-            version: members.optional("version", version)?,
+            scheme: members
+                .optional("scheme", |value| scheme(read::string(value)?))?
+                .unwrap_or(SmolStr::new_static(SCHEME)),
+            version: members.optional("version", |value| version(read::string(value)?))?,
             tags: members.optional("tags", tags)?.unwrap_or_default(),
             metadata: members.optional("metadata", Metadata::from_json)?.unwrap_or_default(),
             deregister_after: members
@@ -299,13 +306,12 @@ fn named_ports(value: &Value) -> Result<Box<[(PortName, Port)]>, Invalid> {
     Ok(ports.into_iter().collect())
 }
 
-fn protocol(value: &Value) -> Result<Protocol, Reason> {
-    read::choice(value, &["tcp", "udp"], &[Protocol::Tcp, Protocol::Udp])
+fn protocol(text: &str) -> Result<Protocol, Reason> {
+    read::choice_of(text, &["tcp", "udp"], &[Protocol::Tcp, Protocol::Udp])
 }
 
 /// A URI scheme (RFC 3986 §3.1), in lower case.
-fn scheme(value: &Value) -> Result<SmolStr, Reason> {
-    let text = read::string(value)?;
+fn scheme(text: &str) -> Result<SmolStr, Reason> {
     let inside = text.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
     let begins = text.starts_with(|first: char| first.is_ascii_alphabetic());
     if !inside || !begins || !limits::SCHEME.contains(&text.len()) {
@@ -314,8 +320,7 @@ fn scheme(value: &Value) -> Result<SmolStr, Reason> {
     Ok(SmolStr::new(text.to_ascii_lowercase()))
 }
 
-fn version(value: &Value) -> Result<SmolStr, Reason> {
-    let text = read::string(value)?;
+fn version(text: &str) -> Result<SmolStr, Reason> {
     if !limits::VERSION.contains(&text.len()) {
         return Err(Reason::Length { min: *limits::VERSION.start(), max: *limits::VERSION.end() });
     }
@@ -331,26 +336,29 @@ fn u16_from(value: &Value) -> Result<u16, Reason> {
 }
 
 fn tags(value: &Value) -> Result<Box<[Tag]>, Invalid> {
-    let listed = read::list(value, limits::TAGS, |tag| Tag::parse(read::string(tag)?))?;
+    Ok(each_once(read::list(value, limits::TAGS, |tag| Tag::parse(read::string(tag)?))?))
+}
+
+fn each_once(listed: Vec<Tag>) -> Box<[Tag]> {
     let mut tags: Vec<Tag> = Vec::with_capacity(listed.len());
     for tag in listed {
         if !tags.contains(&tag) {
             tags.push(tag);
         }
     }
-    Ok(tags.into())
+    tags.into()
 }
 
 /// Statuses that only srvd gives are ignored, so that what was read can be written back.
-fn self_report(value: &Value) -> Result<SelfReport, Reason> {
-    read::string(value).map(|text| SelfReport::parse(text).unwrap_or_default())
+fn self_report(text: &str) -> SelfReport {
+    SelfReport::parse(text).unwrap_or_default()
 }
 
-fn lease_ttl(value: &Value) -> Result<LeaseTtl, Reason> {
-    if value.as_str() == Some("none") {
+fn lease_ttl(text: &str) -> Result<LeaseTtl, Reason> {
+    if text == "none" {
         return Ok(LeaseTtl::Permanent);
     }
-    read::span(value, limits::LEASE_TTL).map(LeaseTtl::For)
+    read::span_of(text, limits::LEASE_TTL).map(LeaseTtl::For)
 }
 
 #[cfg(test)]
