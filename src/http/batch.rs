@@ -10,13 +10,13 @@ use std::sync::Arc;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::LargeBody;
 use super::items::{Items, List};
 use super::params::Params;
+use super::plain::Plain;
 use super::problem::Problem;
 use super::{Api, Peer, instances, listing, render};
 use crate::engine::{Pending, WriteError};
@@ -77,23 +77,29 @@ impl Reader<'_> {
     /// The next operations, at most so many.
     fn read(&mut self, at_most: usize) -> Vec<Operation> {
         let next = || {
-            let item = self.items.next_as::<&RawValue>()?.map_or_else(|text| text, RawValue::get);
+            let operation = match self.items.next_with_text::<Plain<'_>>()? {
+                Ok((plain, text)) if text.len() <= limits::BODY => {
+                    plain.command(&self.defaults, self.from).map_or_else(|| self.operation(text), Ok)
+                }
+                Ok((_, text)) => self.operation(text),
+                Err(text) => self.operation(text.as_bytes()),
+            };
             let place = |fault: Invalid| fault.under(&format!("operations[{}]", self.at));
-            let operation = self.operation(item).map_err(place);
+            let operation = operation.map_err(place);
             self.at += 1;
             Some(operation)
         };
         std::iter::from_fn(next).take(at_most).collect()
     }
 
-    /// What one operation asks for.
-    fn operation(&self, text: &str) -> Operation {
+    /// What one operation asks for, or what is wrong with it.
+    fn operation(&self, text: &[u8]) -> Operation {
         const KINDS: [&str; 2] = ["register", "deregister"];
         if text.len() > limits::BODY {
             return Err(Reason::Length { min: 0, max: limits::BODY }.into());
         }
         // What is nested too deep to be read is no operation either.
-        let mut item: Value = serde_json::from_str(text).unwrap_or_default();
+        let mut item: Value = serde_json::from_slice(text).unwrap_or_default();
         let members = Members::of(&item, &KINDS, &[])?;
         match KINDS.map(|kind| item.get(kind).is_some()) {
             [true, true] => Err(Invalid::at("deregister", Reason::Both { other: "register" })),

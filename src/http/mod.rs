@@ -17,6 +17,7 @@ mod operator;
 mod origin;
 mod params;
 mod pick;
+mod plain;
 mod problem;
 mod prometheus_targets;
 mod requests;
