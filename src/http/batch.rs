@@ -15,12 +15,13 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::LargeBody;
 use super::items::{Items, List};
+use super::listing::Entry;
 use super::params::Params;
 use super::plain::Plain;
 use super::problem::Problem;
 use super::{Api, Peer, instances, listing, render};
 use crate::engine::{Pending, WriteError};
-use crate::model::json::{self as read, Members, Text};
+use crate::model::json::{self as read, Members, Object, Shown};
 use crate::model::{Defaults, Instance, InstanceId, Invalid, Key, Moment, Reason, Registration, ServiceName, limits};
 use crate::registry::{Command, Done};
 
@@ -57,7 +58,7 @@ pub async fn batch(
     let now = api.engine.clock().now();
     let results = outcomes.into_iter().map(move |outcome| {
         let _kept_until_read = &body;
-        outcome.into_text(now)
+        Told(outcome, now)
     });
     Ok(listing::reply(Map::new(), "results", results))
 }
@@ -186,21 +187,26 @@ impl Outcome {
     fn refused(why: impl Into<Problem>) -> Self {
         Self::Refused(Box::new(why.into()))
     }
+}
 
-    fn into_text(self, now: Moment) -> Text {
-        let mut text = Text::new();
-        let mut set_status = |status: StatusCode| text.set("status", &status.as_u16().into());
-        match self {
-            Self::Is(status, instance) => {
-                set_status(status);
-                text.set_text("instance", &render::instance_text(&instance, now));
-            }
-            Self::Gone => set_status(StatusCode::NO_CONTENT),
-            Self::Refused(problem) => {
-                set_status(problem.status());
-                text.set("problem", &problem.into_document());
-            }
+/// An outcome as it is told at this moment.
+struct Told(Outcome, Moment);
+
+impl Entry for Told {
+    fn write(&self, to: &mut Vec<u8>) {
+        let Self(outcome, now) = self;
+        let mut object = Object::begin(to);
+        let status = match outcome {
+            Outcome::Is(status, _) => *status,
+            Outcome::Gone => StatusCode::NO_CONTENT,
+            Outcome::Refused(problem) => problem.status(),
+        };
+        object.add("status", &Shown::Number(status.as_u16().into()));
+        match outcome {
+            Outcome::Is(_, instance) => render::write_instance(object.name("instance"), instance, *now),
+            Outcome::Gone => {}
+            Outcome::Refused(problem) => object.add("problem", &Shown::Tree(problem.document())),
         }
-        text
+        object.end();
     }
 }

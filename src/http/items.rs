@@ -310,7 +310,7 @@ mod tests {
             ("7", 422, Value::Null),
             (r#"{"list":[],"a":1,"b":2,"c":3}"#, 422, json!("a")),
         ] {
-            let problem = list(body, 3).unwrap_err().into_document();
+            let problem = list(body, 3).unwrap_err().document();
             assert_eq!((&problem["status"], &problem["field"]), (&json!(status), &field), "{body}");
         }
     }
@@ -327,7 +327,7 @@ mod tests {
             let words = words.concat();
             let body = Bytes::from(if frame { format!("{{\"list\":[1,{words}]}}") } else { words });
             if let Some(list) = List::alone(&body, "list") {
-                let other = List::among(body.clone(), "list").map_err(|problem| problem.into_document());
+                let other = List::among(body.clone(), "list").map_err(|problem| problem.document());
                 prop_assert_eq!(other.as_ref().map(List::count), Ok(list.count()), "{:?}", body);
                 prop_assert_eq!(read_all(&list), read_all(&other.unwrap()), "{:?}", body);
             }

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use serde_json::Value;
 use smol_str::SmolStr;
 
-use super::{Invalid, Reason, json, limits};
+use super::json::{self, Shown};
+use super::{Invalid, Reason, limits};
 
 /// The addresses of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +86,18 @@ impl Address {
             }
         }
         Ok(Self::Several(ips.into()))
+    }
+
+    /// The member, and its value as it is at hand.
+    pub fn shown(&self) -> (&'static str, Shown<'_>) {
+        match self {
+            Self::Host(name) => ("address", Shown::Text(name.as_str())),
+            Self::One(ip) => ("address", Shown::Plain(ip)),
+            Self::Several(_) => {
+                let (name, value) = self.to_json();
+                (name, Shown::Tree(value))
+            }
+        }
     }
 
     /// The member and value that [`Self::from_json`] or [`Self::from_json_list`] read back.

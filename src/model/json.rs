@@ -1,8 +1,11 @@
 //! Reading JSON members one by one, so that every fault has a path and no member goes unseen; and writing them one by
 //! one, where putting an object together first would cost more than all the rest.
 
-use serde::Serialize;
+mod shown;
+
 use serde_json::{Map, Value};
+
+pub use self::shown::{Object, Shown, list as write_list, put};
 
 use super::{Invalid, Reason, Span};
 
@@ -147,7 +150,14 @@ impl Text {
     /// Adds a member. No other may have the same name.
     pub fn set(&mut self, name: &str, value: &Value) {
         self.begin(name);
-        self.put(value);
+        put(&mut self.0, value);
+        self.0.push(b'}');
+    }
+
+    /// The same for a value that is at hand.
+    pub fn add(&mut self, name: &str, value: &Shown<'_>) {
+        self.begin(name);
+        value.write(&mut self.0);
         self.0.push(b'}');
     }
 
@@ -171,13 +181,15 @@ impl Text {
         if self.0.len() > 1 {
             self.0.push(b',');
         }
-        self.put(name);
+        put(&mut self.0, name);
         self.0.push(b':');
     }
+}
 
-    fn put(&mut self, value: &(impl Serialize + ?Sized)) {
-        // Neither a vector nor a value refuses anything.
-        serde_json::to_writer(&mut self.0, value).ok();
+impl From<Vec<u8>> for Text {
+    /// The object that `text` is.
+    fn from(text: Vec<u8>) -> Self {
+        Self(text)
     }
 }
 

@@ -5,7 +5,7 @@ mod typed;
 use serde_json::{Map, Number, Value};
 use smol_str::SmolStr;
 
-use super::{Invalid, Reason, limits};
+use super::{Invalid, Reason, json, limits};
 
 /// Pairs of a printable key and a value that fits a TXT string with it. The JSON form of each value is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,6 +47,18 @@ impl Metadata {
 
     pub fn to_json(&self) -> Value {
         Value::Object(self.0.iter().map(|(key, item)| (key.to_string(), item.to_json())).collect::<Map<_, _>>())
+    }
+
+    /// Adds the same as [`Self::to_json`] to JSON text.
+    pub fn write(&self, to: &mut Vec<u8>) {
+        json::write_list(to, *b"{}", self.0.iter(), |to, (key, item)| {
+            json::put(to, key.as_str());
+            to.push(b':');
+            match item {
+                Item::One(scalar) => scalar.write(to),
+                Item::List(list) => json::write_list(to, *b"[]", list.iter(), |to, scalar| scalar.write(to)),
+            }
+        });
     }
 
     /// Each key with its value as text; lists are joined by commas.
@@ -99,6 +111,14 @@ impl Scalar {
             Self::Text(text) => text.as_str().into(),
             Self::Number(number) => number.clone().into(),
             Self::Truth(truth) => (*truth).into(),
+        }
+    }
+
+    fn write(&self, to: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => json::put(to, text.as_str()),
+            Self::Number(number) => json::put(to, number),
+            Self::Truth(truth) => json::put(to, truth),
         }
     }
 

@@ -15,7 +15,7 @@ use smol_str::SmolStr;
 
 use self::particulars::{Particulars, SCHEME};
 pub use self::written::Written;
-use super::json::{self as read, Members};
+use super::json::{self as read, Members, Shown};
 use super::lease::PackedTtl;
 use super::{
     Address, CheckDefaults, CheckSpec, Invalid, LeaseTtl, Metadata, Port, PortName, Priority, Reason, SelfReport,
@@ -217,38 +217,36 @@ impl Registration {
     /// The registration as [`Self::from_json`] reads it, with every default spelled out.
     pub fn to_json(&self) -> Map<String, Value> {
         let mut object = Map::new();
-        self.each_member(|name, value| drop(object.insert(name.to_owned(), value)));
+        self.each_member(|name, value| drop(object.insert(name.to_owned(), value.into_value())));
         object
     }
 
     /// The same, one member after the other.
-    pub fn each_member(&self, mut set: impl FnMut(&str, Value)) {
-        let (name, address) = self.address.to_json();
+    pub fn each_member(&self, mut set: impl FnMut(&'static str, Shown<'_>)) {
+        let (name, address) = self.address.shown();
         set(name, address);
-        set("port", self.port.number().into());
-        let ports = self.ports().iter().map(|(name, port)| (name.to_string(), port.number().into()));
-        set("ports", Value::Object(ports.collect()));
-        set("protocol", self.protocol.as_str().into());
-        set("scheme", self.scheme().into());
+        set("port", Shown::Number(self.port.number().into()));
+        set("ports", Shown::Ports(self.ports()));
+        set("protocol", Shown::Text(self.protocol.as_str()));
+        set("scheme", Shown::Text(self.scheme()));
         if let Some(version) = self.version() {
-            set("version", version.into());
+            set("version", Shown::Text(version));
         }
-        set("weight", self.weight.0.into());
-        set("priority", self.priority.0.into());
-        set("tags", self.tags().iter().map(Tag::as_str).collect());
-        set("metadata", self.metadata().to_json());
-        set("status", self.status.as_str().into());
-        let ttl = match self.ttl() {
-            LeaseTtl::For(span) => span.to_string(),
-            LeaseTtl::Permanent => "none".to_owned(),
-        };
-        set("ttl", ttl.into());
+        set("weight", Shown::Number(self.weight.0.into()));
+        set("priority", Shown::Number(self.priority.0.into()));
+        set("tags", Shown::Tags(self.tags()));
+        set("metadata", Shown::Metadata(self.metadata()));
+        set("status", Shown::Text(self.status.as_str()));
+        match self.ttl() {
+            LeaseTtl::For(span) => set("ttl", Shown::Plain(&span)),
+            LeaseTtl::Permanent => set("ttl", Shown::Text("none")),
+        }
         for (name, span) in [("deregister_after", self.deregister_after()), ("slow_start", self.slow_start())] {
             if let Some(span) = span {
-                set(name, span.to_string().into());
+                set(name, Shown::Plain(&span));
             }
         }
-        set("checks", self.checks().iter().map(CheckSpec::to_json).collect());
+        set("checks", Shown::Tree(self.checks().iter().map(CheckSpec::to_json).collect()));
     }
 
     /// Whether checks of this registration reach the same place as those of another.
