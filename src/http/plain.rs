@@ -15,6 +15,7 @@ use crate::registry::Command;
 
 /// An operation that is written without anything unusual.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and nearly all are the large one")]
 pub enum Plain<'a> {
     Register(Written<'a>),
     Deregister(Named<'a>),
