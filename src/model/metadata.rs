@@ -1,9 +1,11 @@
 //! What an instance wants its clients to know: pairs that also fit into TXT strings (RFC 6763 §6).
 
+mod typed;
+
 use serde_json::{Map, Number, Value};
 use smol_str::SmolStr;
 
-use super::{Invalid, Reason, limits};
+use super::{Invalid, Reason, json, limits};
 
 /// Pairs of a printable key and a value that fits a TXT string with it. The JSON form of each value is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,6 +49,18 @@ impl Metadata {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Adds the same as [`Self::to_json`] to JSON text.
+    pub fn write(&self, to: &mut Vec<u8>) {
+        json::write_list(to, *b"{}", self.0.iter(), |to, (key, item)| {
+            json::put(to, key.as_str());
+            to.push(b':');
+            match item {
+                Item::One(scalar) => scalar.write(to),
+                Item::List(list) => json::write_list(to, *b"[]", list.iter(), |to, scalar| scalar.write(to)),
+            }
+        });
     }
 
     /// Each key with its value as text; lists are joined by commas.
@@ -102,6 +116,14 @@ impl Scalar {
         }
     }
 
+    fn write(&self, to: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => json::put(to, text.as_str()),
+            Self::Number(number) => json::put(to, number),
+            Self::Truth(truth) => json::put(to, truth),
+        }
+    }
+
     fn text(&self) -> String {
         match self {
             Self::Text(text) => text.to_string(),
@@ -112,18 +134,32 @@ impl Scalar {
 }
 
 fn checked(key: &str, value: &Value) -> Result<Item, Reason> {
+    check_key(key)?;
+    let item = Item::from_json(value)?;
+    check_length(key, &item)?;
+    Ok(item)
+}
+
+fn check_key(key: &str) -> Result<(), Reason> {
     if !limits::METADATA_KEY.contains(&key.len()) {
         return Err(Reason::Length { min: *limits::METADATA_KEY.start(), max: *limits::METADATA_KEY.end() });
     }
     if !key.bytes().all(|octet| (0x20..=0x7e).contains(&octet) && octet != b'=') {
         return Err(Reason::MetadataKey);
     }
-    let item = Item::from_json(value)?;
-    let octets = key.len() + 1 + item.text().len();
+    Ok(())
+}
+
+fn check_length(key: &str, item: &Item) -> Result<(), Reason> {
+    let value = match item {
+        Item::One(Scalar::Text(text)) => text.len(),
+        item => item.text().len(),
+    };
+    let octets = key.len() + 1 + value;
     if octets > limits::TXT_STRING {
         return Err(Reason::MetadataLength { octets, max: limits::TXT_STRING });
     }
-    Ok(item)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! and can be shared by those that say the same ([`Registration::share`]).
 
 mod particulars;
+mod written;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,7 +14,8 @@ use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
 use self::particulars::{Particulars, SCHEME};
-use super::json::{self as read, Members};
+pub use self::written::Written;
+use super::json::{self as read, Members, Shown};
 use super::lease::PackedTtl;
 use super::{
     Address, CheckDefaults, CheckSpec, Invalid, LeaseTtl, Metadata, Port, PortName, Priority, Reason, SelfReport,
@@ -118,19 +120,24 @@ impl Registration {
         let registration = Self {
             address: one_of(address, addresses)?,
             port: port.or_else(|| only_port(&ports)).ok_or_else(|| Invalid::at("port", Reason::Missing))?,
-            protocol: members.optional("protocol", protocol)?.unwrap_or(Protocol::Tcp),
+            protocol: members.optional("protocol", |value| protocol(read::string(value)?))?.unwrap_or(Protocol::Tcp),
             weight: members.optional("weight", |weight| u16_from(weight).map(Weight))?.unwrap_or_default(),
             priority: members.optional("priority", |priority| u16_from(priority).map(Priority))?.unwrap_or_default(),
-            status: members.optional("status", self_report)?.unwrap_or_default(),
+            status: members.optional("status", |value| read::string(value).map(self_report))?.unwrap_or_default(),
             brings_checks: checks.is_some(),
-            ttl: members.optional("ttl", lease_ttl)?.unwrap_or(LeaseTtl::For(defaults.ttl)).into(),
+            ttl: members
+                .optional("ttl", |value| lease_ttl(value.as_str().ok_or(Reason::Span)?))?
+                .unwrap_or(LeaseTtl::For(defaults.ttl))
+                .into(),
             metadata: None,
             particulars: None,
         };
         let particulars = Particulars {
             ports,
-            scheme: members.optional("scheme", scheme)?.unwrap_or(SmolStr::new_static(SCHEME)),
-            version: members.optional("version", version)?,
+            scheme: members
+                .optional("scheme", |value| scheme(read::string(value)?))?
+                .unwrap_or(SmolStr::new_static(SCHEME)),
+            version: members.optional("version", |value| version(read::string(value)?))?,
             tags: members.optional("tags", tags)?.unwrap_or_default(),
             deregister_after: members
                 .optional("deregister_after", |span| read::span(span, limits::DEREGISTER_AFTER))?,
@@ -216,38 +223,36 @@ impl Registration {
     /// The registration as [`Self::from_json`] reads it, with every default spelled out.
     pub fn to_json(&self) -> Map<String, Value> {
         let mut object = Map::new();
-        self.each_member(|name, value| drop(object.insert(name.to_owned(), value)));
+        self.each_member(|name, value| drop(object.insert(name.to_owned(), value.into_value())));
         object
     }
 
     /// The same, one member after the other.
-    pub fn each_member(&self, mut set: impl FnMut(&str, Value)) {
-        let (name, address) = self.address.to_json();
+    pub fn each_member(&self, mut set: impl FnMut(&'static str, Shown<'_>)) {
+        let (name, address) = self.address.shown();
         set(name, address);
-        set("port", self.port.number().into());
-        let ports = self.ports().iter().map(|(name, port)| (name.to_string(), port.number().into()));
-        set("ports", Value::Object(ports.collect()));
-        set("protocol", self.protocol.as_str().into());
-        set("scheme", self.scheme().into());
+        set("port", Shown::Number(self.port.number().into()));
+        set("ports", Shown::Ports(self.ports()));
+        set("protocol", Shown::Text(self.protocol.as_str()));
+        set("scheme", Shown::Text(self.scheme()));
         if let Some(version) = self.version() {
-            set("version", version.into());
+            set("version", Shown::Text(version));
         }
-        set("weight", self.weight.0.into());
-        set("priority", self.priority.0.into());
-        set("tags", self.tags().iter().map(Tag::as_str).collect());
-        set("metadata", self.metadata().to_json());
-        set("status", self.status.as_str().into());
-        let ttl = match self.ttl() {
-            LeaseTtl::For(span) => span.to_string(),
-            LeaseTtl::Permanent => "none".to_owned(),
-        };
-        set("ttl", ttl.into());
+        set("weight", Shown::Number(self.weight.0.into()));
+        set("priority", Shown::Number(self.priority.0.into()));
+        set("tags", Shown::Tags(self.tags()));
+        set("metadata", Shown::Metadata(self.metadata()));
+        set("status", Shown::Text(self.status.as_str()));
+        match self.ttl() {
+            LeaseTtl::For(span) => set("ttl", Shown::Plain(&span)),
+            LeaseTtl::Permanent => set("ttl", Shown::Text("none")),
+        }
         for (name, span) in [("deregister_after", self.deregister_after()), ("slow_start", self.slow_start())] {
             if let Some(span) = span {
-                set(name, span.to_string().into());
+                set(name, Shown::Plain(&span));
             }
         }
-        set("checks", self.checks().iter().map(CheckSpec::to_json).collect());
+        set("checks", Shown::Tree(self.checks().iter().map(CheckSpec::to_json).collect()));
     }
 
     /// Whether checks of this registration reach the same place as those of another.
@@ -305,13 +310,12 @@ fn named_ports(value: &Value) -> Result<Box<[(PortName, Port)]>, Invalid> {
     Ok(ports.into_iter().collect())
 }
 
-fn protocol(value: &Value) -> Result<Protocol, Reason> {
-    read::choice(value, &["tcp", "udp"], &[Protocol::Tcp, Protocol::Udp])
+fn protocol(text: &str) -> Result<Protocol, Reason> {
+    read::choice_of(text, &["tcp", "udp"], &[Protocol::Tcp, Protocol::Udp])
 }
 
 /// A URI scheme (RFC 3986 §3.1), in lower case.
-fn scheme(value: &Value) -> Result<SmolStr, Reason> {
-    let text = read::string(value)?;
+fn scheme(text: &str) -> Result<SmolStr, Reason> {
     let inside = text.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
     let begins = text.starts_with(|first: char| first.is_ascii_alphabetic());
     if !inside || !begins || !limits::SCHEME.contains(&text.len()) {
@@ -320,8 +324,7 @@ fn scheme(value: &Value) -> Result<SmolStr, Reason> {
     Ok(SmolStr::new(text.to_ascii_lowercase()))
 }
 
-fn version(value: &Value) -> Result<SmolStr, Reason> {
-    let text = read::string(value)?;
+fn version(text: &str) -> Result<SmolStr, Reason> {
     if !limits::VERSION.contains(&text.len()) {
         return Err(Reason::Length { min: *limits::VERSION.start(), max: *limits::VERSION.end() });
     }
@@ -337,26 +340,29 @@ fn u16_from(value: &Value) -> Result<u16, Reason> {
 }
 
 fn tags(value: &Value) -> Result<Box<[Tag]>, Invalid> {
-    let listed = read::list(value, limits::TAGS, |tag| Tag::parse(read::string(tag)?))?;
+    Ok(each_once(read::list(value, limits::TAGS, |tag| Tag::parse(read::string(tag)?))?))
+}
+
+fn each_once(listed: Vec<Tag>) -> Box<[Tag]> {
     let mut tags: Vec<Tag> = Vec::with_capacity(listed.len());
     for tag in listed {
         if !tags.contains(&tag) {
             tags.push(tag);
         }
     }
-    Ok(tags.into())
+    tags.into()
 }
 
 /// Statuses that only srvd gives are ignored, so that what was read can be written back.
-fn self_report(value: &Value) -> Result<SelfReport, Reason> {
-    read::string(value).map(|text| SelfReport::parse(text).unwrap_or_default())
+fn self_report(text: &str) -> SelfReport {
+    SelfReport::parse(text).unwrap_or_default()
 }
 
-fn lease_ttl(value: &Value) -> Result<LeaseTtl, Reason> {
-    if value.as_str() == Some("none") {
+fn lease_ttl(text: &str) -> Result<LeaseTtl, Reason> {
+    if text == "none" {
         return Ok(LeaseTtl::Permanent);
     }
-    read::span(value, limits::LEASE_TTL).map(LeaseTtl::For)
+    read::span_of(text, limits::LEASE_TTL).map(LeaseTtl::For)
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ fn instance_to_text(instance: &Instance) -> Text {
     let Condition { maintenance: _, draining, lapsed, said, overloaded, checks, capacity: _, ramp: _ } =
         &instance.condition;
     let (mut text, mut registration) = (Text::new(), Text::new());
-    instance.registration.each_member(|name, value| registration.set(name, &value));
+    instance.registration.each_member(|name, value| registration.add(name, &value));
     text.set_text("registration", &registration);
     text.set("brings_checks", &instance.registration.brings_checks.into());
     text.set("lapsed", &(*lapsed).into());
