@@ -53,6 +53,12 @@ impl Knowledge {
         }
     }
 
+    /// What is known, whatever its age.
+    pub fn stale(&self, now: Tick) -> Option<(Arc<Instances>, Freshness)> {
+        let instances = Arc::clone(self.instances.as_ref()?);
+        Some((instances, Freshness::Stale { age: now.since(self.confirmed) }))
+    }
+
     /// A server told all of it, and it may be relied on for `valid`.
     pub fn told(&mut self, instances: Arc<Instances>, valid: Span, now: Tick) {
         self.instances = Some(instances);

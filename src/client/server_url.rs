@@ -67,6 +67,18 @@ fn missing_scheme(text: &str) -> ServerUrlError {
     }
 }
 
+impl ServerUrl {
+    /// The host, an IPv6 address without its brackets, and the port.
+    pub(crate) fn host_and_port(&self) -> (&str, u16) {
+        let authority = self.0.trim_start_matches("http://").split('/').next().unwrap_or_default();
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap_or(80)),
+            _ => (authority, 80),
+        };
+        (host.trim_start_matches('[').trim_end_matches(']'), port)
+    }
+}
+
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -87,6 +99,18 @@ mod tests {
             ("http://proxy/srvd/", "http://proxy/srvd"),
         ] {
             assert_eq!(text.parse::<ServerUrl>().unwrap().to_string(), kept);
+        }
+    }
+
+    #[test]
+    fn where_to_connect() {
+        for (url, host, port) in [
+            ("http://127.0.0.1:8053/srvd", "127.0.0.1", 8053),
+            ("http://srvd.example.net", "srvd.example.net", 80),
+            ("http://[2001:db8::1]", "2001:db8::1", 80),
+            ("http://[::1]:8053", "::1", 8053),
+        ] {
+            assert_eq!(url.parse::<ServerUrl>().unwrap().host_and_port(), (host, port));
         }
     }
 
