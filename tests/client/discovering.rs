@@ -5,6 +5,7 @@ use std::time::Duration;
 use srvd::client::dns::Resolver;
 use srvd::client::{CacheRules, Discovery, Error, Freshness};
 
+use crate::common::process::{Process, tool};
 use crate::common::{Server, Setup, eventually};
 use crate::{again, client, forgetful, ids, impatient, plain, runtime, same};
 
@@ -24,7 +25,7 @@ fn changes_come_in_by_themselves() {
     eventually("nor the one that is gone", || same(find().instances.all().len(), 1));
     let metrics = discovery.metrics();
     assert_eq!((metrics.misses, metrics.stale, metrics.services, metrics.followed), (1, 0, 1, 1), "asked for once");
-    assert!(metrics.hits >= 5 && metrics.hit_ratio().unwrap() > 0.8, "{metrics:?}");
+    assert!(metrics.hits >= 4 && metrics.hit_ratio().unwrap() >= 0.8, "{metrics:?}");
     runtime.block_on(discovery.refresh("web")).unwrap();
     assert_eq!(discovery.metrics().misses, 2);
 }
@@ -137,14 +138,53 @@ fn plain_dns_is_enough() {
     server.says("web", "a", "unhealthy");
     eventually("the TTL runs out and it is gone", || same(ids(&find("web")).len(), 2));
 
-    // More than fits a datagram: the answer is cut there, and whole over TCP.
-    for number in 0..60 {
-        server.register("large", &format!("instance-{number}"), plain(1000 + number));
+    // More than fits a datagram: some whose addresses do not, and some that do not themselves. TCP has all.
+    for (service, count) in [("medium", 25), ("large", 60)] {
+        for number in 0..count {
+            server.register(service, &format!("instance-{number}"), plain(1000 + number));
+        }
+        let found = find(service);
+        assert_eq!(found.instances.all().len(), usize::from(count));
+        assert!(found.instances.all().iter().all(|one| one.endpoint().starts_with("127.0.0.1:")), "{found:?}");
     }
-    assert_eq!(find("large").instances.all().len(), 60);
     server.kill9();
     eventually("DNS is away and the answer stale", || match find("web") {
         found if matches!(found.freshness, Freshness::Stale { .. }) => same(ids(&found).len(), 2),
         fresh => Err(format!("{fresh:?}")),
     });
+}
+
+/// BIND as people run it: a forwarder that passes on what was asked for, and nothing that came along.
+#[test]
+fn a_resolver_between_that_keeps_additional_records_to_itself() {
+    let (server, runtime) = (Server::start(), runtime());
+    server.register(
+        "web",
+        "a",
+        serde_json::json!({"addresses": ["10.0.0.8", "2001:db8::8"], "port": 80, "ttl": "none"}),
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let own = directory.path().display();
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let configuration = format!(
+        "options {{ directory \"{own}\"; managed-keys-directory \"{own}\"; listen-on port {} {{ {}; }};
+           listen-on-v6 {{ none; }}; pid-file none; session-keyfile none; lock-file none; recursion yes;
+           minimal-responses yes; dnssec-validation no; empty-zones-enable no; }};
+         controls {{ }};
+         zone \"svc.local\" {{ type forward; forward only; forwarders {{ 127.0.0.1 port {}; }}; }};",
+        address.port(),
+        address.ip(),
+        server.dns[0].port()
+    );
+    let file = directory.path().join("named.conf");
+    std::fs::write(&file, configuration).unwrap();
+    let mut command = std::process::Command::new(tool("named", "bind9"));
+    let _named = Process::start(command.args(["-g", "-n", "1", "-c"]).arg(file));
+    let resolver = Resolver::new([address], "svc.local").unwrap();
+    let discovery = Discovery::over_dns(resolver, impatient());
+    let found = eventually("the forwarder answers", || runtime.block_on(discovery.find("web")));
+    let web = found.instances.instance("a").expect("it has its id");
+    assert_eq!((web.port, web.address.ips().len()), (80, 2), "{web:?}");
 }
