@@ -24,10 +24,8 @@ mod register;
 mod registration;
 mod services;
 mod show;
-mod sse;
 mod status;
 mod table;
-mod target;
 mod watch;
 
 #[cfg(test)]
@@ -40,6 +38,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::client::{sse, target};
 pub use connection::{Connection, Output, ServerUrl};
 pub use deregister::DeregisterArgs;
 pub use drain::{DrainArgs, MaintenanceArgs, ResumeArgs};
