@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use srvd::cli::{Cli, Command, run_client};
+use srvd::cli::{Cli, Command, completions, run_client};
 use srvd::server;
 
 fn main() -> ExitCode {
@@ -11,5 +11,6 @@ fn main() -> ExitCode {
         Command::Serve(args) => server::serve(args),
         Command::Check(args) => server::check(args),
         Command::Client(command) => run_client(&command),
+        Command::Completions(args) => completions(&args),
     }
 }

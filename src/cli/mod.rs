@@ -7,8 +7,10 @@
 mod ask;
 mod check_flag;
 mod client;
+mod completions;
 mod connection;
 mod deregister;
+mod document;
 mod drain;
 mod exit;
 mod explain;
@@ -16,18 +18,23 @@ mod filters;
 mod follow;
 mod heartbeat;
 mod instances;
+mod members;
 mod pair;
 mod pick;
 mod probe;
 mod problem;
+mod progress;
 mod register;
+mod register_many;
 mod registration;
+mod repeat;
 mod services;
 mod show;
 mod sse;
 mod status;
 mod table;
 mod target;
+mod update;
 mod watch;
 
 #[cfg(test)]
@@ -40,6 +47,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use completions::{CompletionsArgs, completions};
 pub use connection::{Connection, Output, ServerUrl};
 pub use deregister::DeregisterArgs;
 pub use drain::{DrainArgs, MaintenanceArgs, ResumeArgs};
@@ -52,6 +60,7 @@ pub use probe::ProbeArgs;
 pub use register::RegisterArgs;
 pub use services::ServicesArgs;
 pub use status::StatusArgs;
+pub use update::UpdateArgs;
 pub use watch::WatchArgs;
 
 /// An authoritative DNS server that answers from a live service registry.
@@ -75,6 +84,8 @@ pub enum Command {
     /// A command that asks a running server; see [`run_client`].
     #[command(flatten)]
     Client(ClientCommand),
+    /// Print the script with which a shell completes this command line
+    Completions(CompletionsArgs),
 }
 
 /// Where the configuration of `serve` and `check` comes from, as it was typed.
@@ -100,8 +111,10 @@ pub struct ConfigArgs {
 /// The commands that are one call to a running server.
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
-    /// Register an instance, or replace its registration
+    /// Register an instance, or replace its registration; or all that a file has
     Register(Box<RegisterArgs>),
+    /// Change members of a registration, and leave the others
+    Update(Box<UpdateArgs>),
     /// Remove an instance
     Deregister(DeregisterArgs),
     /// Renew the lease of an instance
@@ -129,9 +142,22 @@ pub enum ClientCommand {
 }
 
 impl ClientCommand {
+    fn carry_out(&self, streams: &mut ask::Streams<'_>) -> Exit {
+        let many = match self {
+            Self::Register(args) => register_many::file(args).map(|path| path.map(|path| (args, path))),
+            _ => Ok(None),
+        };
+        match many.map_err(exit::Failure::Usage) {
+            Ok(None) => ask::run(self.ask(), streams),
+            Ok(Some((args, path))) => ask::finish(register_many::run(args, path, streams), streams.errors),
+            Err(failure) => ask::finish(Err(failure), streams.errors),
+        }
+    }
+
     fn ask(&self) -> &dyn ask::Ask {
         match self {
             Self::Register(args) => args.as_ref(),
+            Self::Update(args) => args.as_ref(),
             Self::Deregister(args) => args,
             Self::Heartbeat(args) => args,
             Self::Drain(args) => args,
@@ -157,7 +183,7 @@ pub fn run_client(command: &ClientCommand) -> ExitCode {
         errors: &mut std::io::stderr(),
         screen: table::Screen::of_standard_output(),
     };
-    ask::run(command.ask(), &mut streams).into()
+    command.carry_out(&mut streams).into()
 }
 
 const EXIT_CODES: &str = "\

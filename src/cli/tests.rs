@@ -33,7 +33,7 @@ fn srvd(server: &ServerUrl, line: &[&str], mut input: &[u8]) -> Outcome {
     let Command::Client(command) = Cli::try_parse_from(words).unwrap().command else { panic!("{line:?}") };
     let (mut output, mut errors) = (Vec::new(), Vec::new());
     let mut streams = Streams { input: &mut input, output: &mut output, errors: &mut errors, screen: Screen::PLAIN };
-    let exit = run(command.ask(), &mut streams);
+    let exit = command.carry_out(&mut streams);
     let [output, errors] = [output, errors].map(|text| String::from_utf8(text).unwrap());
     Outcome { exit, output, errors }
 }
@@ -58,7 +58,7 @@ fn examples_parse() {
     for command in Cli::command().get_subcommands() {
         let text = command.get_after_help().unwrap().to_string();
         assert!(text.lines().all(|line| line.len() <= 80), "{text} would be wrapped");
-        for line in text.replace("\\\n", "").lines().skip(1) {
+        for line in text.replace("\\\n", "").lines().skip(1).take_while(|line| line.starts_with("  ")) {
             let words = line.trim().split('\'').enumerate().flat_map(|(at, part)| match at % 2 {
                 0 => part.split_whitespace().collect(),
                 _ => vec![part],
@@ -100,7 +100,12 @@ fn lines_that_are_refused_as_usage() {
         ("srvd register web --meta team", ValueValidation),
         ("srvd register web --check nonsense", ValueValidation),
         ("srvd register web --id=", InvalidValue),
+        ("srvd update web --weight 1", MissingRequiredArgument),
+        ("srvd update web a --if-absent", UnknownArgument),
         ("srvd deregister web", MissingRequiredArgument),
+        ("srvd services --watch 2s", UnknownArgument),
+        ("srvd completions", MissingRequiredArgument),
+        ("srvd completions sh", InvalidValue),
         ("srvd heartbeat web a --status lapsed", InvalidValue),
         ("srvd instances web --status well", InvalidValue),
         ("srvd instances web --meta team", ValueValidation),
@@ -131,6 +136,11 @@ fn what_is_sent() {
     for (line, sent, body) in [
         ("register web", "POST /v1/services/web/instances ", "{}"),
         ("register web --id a/b --port 1", "PUT /v1/services/web/instances/a%2Fb ", r#"{"port":1}"#),
+        (
+            "update web a --weight 0 --unset version",
+            "PATCH /v1/services/web/instances/a ",
+            r#"{"weight":0,"version":null}"#,
+        ),
         ("deregister web a", "DELETE /v1/services/web/instances/a ", ""),
         ("heartbeat web a", "PUT /v1/services/web/instances/a/heartbeat ", ""),
         (
@@ -182,6 +192,7 @@ fn what_is_printed() {
     let instance = r#"{"service":"web","id":"a","status":"healthy","port":80}"#;
     for (line, reply, table) in [
         ("register web --id a", instance, "instance  web/a\nstatus    healthy\nport      80\n"),
+        ("update web a --weight 1", instance, "instance  web/a\nstatus    healthy\nport      80\n"),
         ("deregister web a", "", "deregistered web/a\n"),
         ("heartbeat web a", "", "renewed web/a\n"),
         ("pick web", instance, "instance  web/a\nstatus    healthy\nport      80\n"),
@@ -291,6 +302,55 @@ fn a_registration_from_a_file() {
 }
 
 #[test]
+fn many_registrations_in_one_call() {
+    let entries = "{\"service\":\"web\",\"id\":\"a\"}\n{\"service\":\"web\",\"id\":\"b\",\"weight\":5}\n{}\n";
+    let results = r#"{"results":[{"status":201},{"status":200},{"status":422,"problem":{"detail":"`operations[2].register.service` is missing","field":"operations[2].register.service"}}]}"#;
+    for (form, printed) in
+        [("table", "2 registered: 1 new, 1 replaced; 1 refused\n".to_owned()), ("json", format!("{results}\n"))]
+    {
+        let responder = Responder::json("200 OK", results);
+        let line = ["register", "--file", "-", "--weight", "7", "--output", form];
+        let outcome = srvd(&responder.url(), &line, entries.as_bytes());
+        assert_eq!((outcome.exit, outcome.output), (Exit::Refused, printed));
+        assert_eq!(outcome.errors, "srvd: entry 3 (?/?): `service` is missing\n");
+        let request = responder.request();
+        let body = r#"{"operations":[{"register":{"service":"web","id":"a","weight":7}},{"register":{"service":"web","id":"b","weight":7}},{"register":{"weight":7}}]}"#;
+        assert!(request.starts_with("POST /v1/batch ") && request.ends_with(body), "{request}");
+    }
+}
+
+#[test]
+fn many_registrations_that_end_early() {
+    let entry = r#"{"service":"web","id":"a"}"#;
+    let chunk = format!("{}{entry}", format!("{entry}\n").repeat(2000));
+    let results = format!(r#"{{"results":[{}]}}"#, vec![r#"{"status":200}"#; 2000].join(","));
+    let done = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{results}", results.len());
+    let away = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+    let so_far =
+        "srvd: stopped after entry 2000 (2000 registered: 0 new, 2000 replaced); it does no harm to run this again\n";
+    let responder = Responder::each(&[&done, away]);
+    let outcome = srvd(&responder.url(), &["register", "--file", "-"], chunk.as_bytes());
+    let why = "srvd: entries 2001 to 2001: the server answered 503 Service Unavailable without saying why\n";
+    assert_eq!((outcome.exit, outcome.errors), (Exit::Refused, format!("{so_far}{why}")));
+    let responder = Responder::each(&[&done]);
+    let outcome = srvd(&responder.url(), &["register", "--file", "-"], format!("{chunk}\n7").as_bytes());
+    assert_eq!(outcome.exit, Exit::Usage);
+    assert!(
+        outcome.errors.starts_with(&format!("{so_far}srvd: --file -: entry 2002 is no JSON object")),
+        "{}",
+        outcome.errors
+    );
+}
+
+#[test]
+fn a_registration_that_is_too_long_to_be_one() {
+    let (url, _held) = held_port();
+    let endless = format!("{{\"a\":\"{}\"}}", "x".repeat(3 << 20));
+    let outcome = srvd(&url, &["register", "--file", "-"], endless.as_bytes());
+    assert!(outcome.exit == Exit::Usage && outcome.errors.contains("more than 2097152 octets"), "{}", outcome.errors);
+}
+
+#[test]
 fn refused() {
     for (line, status, body, errors) in [
         (
@@ -359,6 +419,11 @@ fn usage_that_only_the_content_shows() {
         ("register web --file -", "{", "srvd: --file -: not a JSON object: "),
         ("register web --file -", &large, "srvd: --file -: more than 1048576 octets"),
         ("register web --if-absent", "", "srvd: --if-absent: "),
+        ("register --file - --if-absent", "{}", "srvd: --if-absent: name a SERVICE"),
+        ("register --file - --id a", "{}", "srvd: --id: name a SERVICE"),
+        ("register --file /nonexistent/a", "", "srvd: --file /nonexistent/a: No such file"),
+        ("register --file -", "web", "srvd: --file -: entry 1 is no JSON object: expected value at line 1 column 1"),
+        ("update web a", "", "srvd: there is nothing to change"),
         ("register web --meta a=1 --meta a=2", "", "srvd: --meta: \"a\" is given twice\n"),
     ] {
         let words: Vec<_> = line.split(' ').collect();
