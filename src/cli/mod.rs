@@ -10,6 +10,7 @@ mod client;
 mod completions;
 mod connection;
 mod deregister;
+mod doctor;
 mod document;
 mod drain;
 mod exit;
@@ -50,6 +51,7 @@ use clap::{Args, Parser, Subcommand};
 pub use completions::{CompletionsArgs, completions};
 pub use connection::{Connection, Output, ServerUrl};
 pub use deregister::DeregisterArgs;
+pub use doctor::{DoctorArgs, doctor};
 pub use drain::{DrainArgs, MaintenanceArgs, ResumeArgs};
 pub use exit::Exit;
 pub use explain::ExplainArgs;
@@ -84,6 +86,8 @@ pub enum Command {
     /// A command that asks a running server; see [`run_client`].
     #[command(flatten)]
     Client(ClientCommand),
+    /// Find out whether this host's resolver reaches the zone, and what to change
+    Doctor(DoctorArgs),
     /// Print the script with which a shell completes this command line
     Completions(CompletionsArgs),
 }

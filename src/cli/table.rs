@@ -143,9 +143,9 @@ fn finish(mut table: Table) -> String {
 
 fn colour(status: &str) -> Option<Color> {
     match status {
-        "healthy" | "passed" | "passing" => Some(Color::Green),
-        "starting" | "degraded" => Some(Color::Yellow),
-        "unhealthy" | "lapsed" | "down" | "failed" | "failing" => Some(Color::Red),
+        "healthy" | "passed" | "passing" | "ok" => Some(Color::Green),
+        "starting" | "degraded" | "note" => Some(Color::Yellow),
+        "unhealthy" | "lapsed" | "down" | "failed" | "failing" | "problem" => Some(Color::Red),
         "draining" | "maintenance" => Some(Color::Blue),
         _ => None,
     }

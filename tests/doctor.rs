@@ -1,0 +1,121 @@
+//! `srvd doctor` against the real server and the resolvers of Debian: what it finds, and that its lines work.
+
+mod common;
+
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::process::{Command, Output};
+
+use common::process::{Process, tool};
+use common::{Server, eventually};
+use serde_json::Value;
+
+/// Runs `srvd doctor` about `server`; other servers are nobody's.
+fn doctor(server: &str, line: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_srvd"));
+    command.arg("doctor").args(line.split_whitespace()).env("SRVD_SERVER", server);
+    command.output().expect("srvd runs")
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// The lines for one resolver.
+fn lines(report: &Value, resolver: &str) -> String {
+    let remedies = report["remedies"].as_array().expect("remedies");
+    let remedy = remedies.iter().find(|remedy| remedy["resolver"] == resolver).expect("one for each resolver");
+    remedy["lines"].as_str().expect("text").to_owned()
+}
+
+fn free_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+}
+
+/// Waits until the resolver at `port` answers for the instance that the server has.
+#[track_caller]
+fn resolves(port: u16, resolver: &Process) {
+    let mut dig = Command::new(tool("dig", "bind9-dnsutils"));
+    dig.args(["-r", "@127.0.0.1", "-p", &port.to_string(), "+short", "+tries=1", "+time=1", "web.svc.local", "A"]);
+    eventually("the resolver answers", || {
+        let output = dig.output().expect("dig runs");
+        match String::from_utf8_lossy(&output.stdout).trim() {
+            "10.0.0.1" => Ok(()),
+            other => Err(format!("{other}\n{}", resolver.report())),
+        }
+    });
+}
+
+#[test]
+fn a_host_that_does_not_know_the_zone() {
+    let server = Server::start();
+    server.register("web", "a", serde_json::json!({"address": "10.0.0.1", "port": 80}));
+    let url = format!("http://{}", server.http[0]);
+    let output = doctor(&url, "");
+    let text = String::from_utf8_lossy(&output.stdout);
+    // Whatever resolver this host has, it does not know of a server on a port of this test's.
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let place = server.dns[0].to_string();
+    for part in
+        [&format!("answers for svc.local. at {place}"), "cannot resolve web.svc.local.", "do not reach svc.local"]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(text.contains(&format!("DNS={place}\n    Domains=~svc.local\n")), "{text}");
+
+    let report = json(&doctor(&url, "--output json"));
+    assert_eq!((&report["zone"], &report["well"]), (&"svc.local".into(), &false.into()));
+    assert_eq!(report["remedies"].as_array().map(Vec::len), Some(5));
+    let subjects: Vec<_> =
+        report["findings"].as_array().expect("findings").iter().map(|f| f["subject"].clone()).collect();
+    assert!(subjects.contains(&"server".into()) && subjects.contains(&"lookup".into()), "{subjects:?}");
+}
+
+#[test]
+fn a_server_that_is_away() {
+    let port = free_port();
+    let output = doctor(&format!("http://127.0.0.1:{port}"), "--name web.svc.local");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("srvd serve") && text.contains("cannot resolve web.svc.local."), "{text}");
+}
+
+#[test]
+fn a_name_that_resolves() {
+    let server = Server::start();
+    let output = doctor(&format!("http://{}", server.http[0]), "--name localhost");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("resolve localhost. to ") && text.contains("127.0.0.1"), "{text}");
+}
+
+#[test]
+fn its_lines_work_in_dnsmasq() {
+    let server = Server::start();
+    server.register("web", "a", serde_json::json!({"address": "10.0.0.1", "port": 80}));
+    let report = json(&doctor(&format!("http://{}", server.http[0]), "--output json"));
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (port, file) = (free_port(), directory.path().join("srvd.conf"));
+    fs::write(&file, lines(&report, "dnsmasq")).expect("a file");
+    let mut command = Command::new(tool("dnsmasq", "dnsmasq-base"));
+    command.args(["--no-daemon", "--no-resolv", "--no-hosts", "--stop-dns-rebind", "--user=root", "--pid-file"]);
+    command.args(["--listen-address=127.0.0.1", "--bind-interfaces", &format!("--port={port}")]);
+    let resolver = Process::start(command.arg(format!("--conf-file={}", file.display())));
+    resolves(port, &resolver);
+}
+
+#[test]
+fn its_lines_work_in_unbound() {
+    let server = Server::start();
+    server.register("web", "a", serde_json::json!({"address": "10.0.0.1", "port": 80}));
+    let report = json(&doctor(&format!("http://{}", server.http[0]), "--output json"));
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (port, file) = (free_port(), directory.path().join("unbound.conf"));
+    let own = format!(
+        "server:\n  interface: 127.0.0.1\n  port: {port}\n  chroot: \"\"\n  username: \"\"\n  directory: \"{0}\"\n  \
+         pidfile: \"\"\n  use-syslog: no\n  do-daemonize: no\n  private-address: 10.0.0.0/8\n  module-config: \"validator iterator\"\n",
+        directory.path().display()
+    );
+    fs::write(&file, own + &lines(&report, "unbound")).expect("a file");
+    let resolver = Process::start(Command::new(tool("unbound", "unbound")).arg("-c").arg(&file));
+    resolves(port, &resolver);
+}
