@@ -32,7 +32,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("quinn_udp", &["dns"]),
     ("siphasher", &["dns"]),
     ("nix", &["dns"]),
-    ("rustix", &["dns", "telemetry"]),
+    ("rustix", &["cli", "dns", "server", "telemetry"]),
     ("papaya", &["engine"]),
     ("h2", &["outbound"]),
     ("tokio_rustls", &["outbound"]),

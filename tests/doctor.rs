@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::process::{Command, Output};
 
 use common::process::{Process, tool};

@@ -35,6 +35,7 @@ mod sse;
 mod status;
 mod table;
 mod target;
+mod top;
 mod update;
 mod watch;
 
@@ -62,6 +63,7 @@ pub use probe::ProbeArgs;
 pub use register::RegisterArgs;
 pub use services::ServicesArgs;
 pub use status::StatusArgs;
+pub use top::{TopArgs, top};
 pub use update::UpdateArgs;
 pub use watch::WatchArgs;
 
@@ -86,6 +88,8 @@ pub enum Command {
     /// A command that asks a running server; see [`run_client`].
     #[command(flatten)]
     Client(ClientCommand),
+    /// Watch services, queries and changes on the whole screen
+    Top(TopArgs),
     /// Find out whether this host's resolver reaches the zone, and what to change
     Doctor(DoctorArgs),
     /// Print the script with which a shell completes this command line

@@ -51,6 +51,10 @@ impl Screen {
         self.width.is_some()
     }
 
+    pub(super) fn has_colours(self) -> bool {
+        self.colours
+    }
+
     pub(super) fn height(self) -> Option<u16> {
         self.height
     }
@@ -59,9 +63,9 @@ impl Screen {
 /// A word and what it is here; an empty value is unknown or does not apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fact {
-    word: &'static str,
-    value: String,
-    is_status: bool,
+    pub(super) word: &'static str,
+    pub(super) value: String,
+    pub(super) is_status: bool,
     /// The value that is not worth a column while every row has it.
     common: &'static str,
 }
@@ -81,7 +85,7 @@ impl Fact {
         Self { is_status: true, ..Self::new(word, value) }
     }
 
-    fn is_worth_showing(&self) -> bool {
+    pub(super) fn is_worth_showing(&self) -> bool {
         !self.value.is_empty() && self.value != self.common
     }
 

@@ -120,8 +120,7 @@ fn lookup(name: Name, srvd: &[(SocketAddr, Asked)]) -> Lookup {
 /// What programs get for `name`, from getaddrinfo(3).
 fn system(name: &str) -> Result<Vec<IpAddr>, String> {
     let (send, found) = mpsc::channel();
-    // With its last dot, so that no search list is tried.
-    let asked = format!("{name}.");
+    let asked = name.to_owned();
     // A look-up cannot be interrupted; one that hangs is left behind.
     thread::spawn(move || send.send((asked.as_str(), 0).to_socket_addrs().map(|places| places.collect::<Vec<_>>())));
     match found.recv_timeout(LOOKUP) {
