@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::net::UdpSocket;
+use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use common::process::{Process, tool};
@@ -28,15 +28,30 @@ fn lines(report: &Value, resolver: &str) -> String {
     remedy["lines"].as_str().expect("text").to_owned()
 }
 
-fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+/// The port of the resolvers that are started here: below those that the system gives out.
+const PORT: u16 = 5354;
+
+/// An address of this host that nobody else uses: resolvers do not say which port they got, so each has its own address.
+fn own_address(of: u8) -> String {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    format!("127.{of}.{high}.{low}")
 }
 
-/// Waits until the resolver at `port` answers for the instance that the server has.
+/// Waits until the resolver at `address` answers for the instance that the server has.
 #[track_caller]
-fn resolves(port: u16, resolver: &Process) {
+fn resolves(address: &str, resolver: &Process) {
     let mut dig = Command::new(tool("dig", "bind9-dnsutils"));
-    dig.args(["-r", "@127.0.0.1", "-p", &port.to_string(), "+short", "+tries=1", "+time=1", "web.svc.local", "A"]);
+    dig.args([
+        "-r",
+        &format!("@{address}"),
+        "-p",
+        &PORT.to_string(),
+        "+short",
+        "+tries=1",
+        "+time=1",
+        "web.svc.local",
+        "A",
+    ]);
     eventually("the resolver answers", || {
         let output = dig.output().expect("dig runs");
         match String::from_utf8_lossy(&output.stdout).trim() {
@@ -73,8 +88,9 @@ fn a_host_that_does_not_know_the_zone() {
 
 #[test]
 fn a_server_that_is_away() {
-    let port = free_port();
-    let output = doctor(&format!("http://127.0.0.1:{port}"), "--name web.svc.local");
+    // Bound and dropped, so that nobody listens there.
+    let place = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let output = doctor(&format!("http://{place}"), "--name web.svc.local");
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(text.contains("srvd serve") && text.contains("cannot resolve web.svc.local."), "{text}");
@@ -94,13 +110,13 @@ fn its_lines_work_in_dnsmasq() {
     server.register("web", "a", serde_json::json!({"address": "10.0.0.1", "port": 80}));
     let report = json(&doctor(&format!("http://{}", server.http[0]), "--output json"));
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let (port, file) = (free_port(), directory.path().join("srvd.conf"));
+    let (address, file) = (own_address(101), directory.path().join("srvd.conf"));
     fs::write(&file, lines(&report, "dnsmasq")).expect("a file");
     let mut command = Command::new(tool("dnsmasq", "dnsmasq-base"));
     command.args(["--no-daemon", "--no-resolv", "--no-hosts", "--stop-dns-rebind", "--user=root", "--pid-file"]);
-    command.args(["--listen-address=127.0.0.1", "--bind-interfaces", &format!("--port={port}")]);
+    command.args([&format!("--listen-address={address}"), "--bind-interfaces", &format!("--port={PORT}")]);
     let resolver = Process::start(command.arg(format!("--conf-file={}", file.display())));
-    resolves(port, &resolver);
+    resolves(&address, &resolver);
 }
 
 #[test]
@@ -109,13 +125,13 @@ fn its_lines_work_in_unbound() {
     server.register("web", "a", serde_json::json!({"address": "10.0.0.1", "port": 80}));
     let report = json(&doctor(&format!("http://{}", server.http[0]), "--output json"));
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let (port, file) = (free_port(), directory.path().join("unbound.conf"));
+    let (address, file) = (own_address(102), directory.path().join("unbound.conf"));
     let own = format!(
-        "server:\n  interface: 127.0.0.1\n  port: {port}\n  chroot: \"\"\n  username: \"\"\n  directory: \"{0}\"\n  \
+        "server:\n  interface: {address}\n  port: {PORT}\n  chroot: \"\"\n  username: \"\"\n  directory: \"{0}\"\n  \
          pidfile: \"\"\n  use-syslog: no\n  do-daemonize: no\n  private-address: 10.0.0.0/8\n  module-config: \"validator iterator\"\n",
         directory.path().display()
     );
     fs::write(&file, own + &lines(&report, "unbound")).expect("a file");
     let resolver = Process::start(Command::new(tool("unbound", "unbound")).arg("-c").arg(&file));
-    resolves(port, &resolver);
+    resolves(&address, &resolver);
 }
