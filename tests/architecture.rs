@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["model"],
     &["registry", "answer", "select", "zone", "wire"],
-    &["config", "telemetry", "outbound"],
+    &["config", "telemetry", "outbound", "client"],
     &["engine", "render"],
     &["dns", "http", "health", "notify", "store"],
     &["cli", "server"],

@@ -31,10 +31,8 @@ mod registration;
 mod repeat;
 mod services;
 mod show;
-mod sse;
 mod status;
 mod table;
-mod target;
 mod top;
 mod update;
 mod watch;
@@ -49,6 +47,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::client::{sse, target};
 pub use completions::{CompletionsArgs, completions};
 pub use connection::{Connection, Output, ServerUrl};
 pub use deregister::DeregisterArgs;

@@ -1,0 +1,46 @@
+//! Speaking to srvd from a program.
+
+mod balancer;
+mod breaker;
+mod caller;
+mod choice;
+mod discovery;
+pub mod dns;
+mod error;
+mod event;
+mod handlers;
+pub(crate) mod http;
+mod instance;
+mod knowledge;
+mod lease;
+mod lru;
+mod own_address;
+mod probe;
+mod registered;
+mod registration;
+mod ring;
+mod server_url;
+mod servers;
+pub(crate) mod sse;
+pub(crate) mod target;
+mod watch;
+
+pub use crate::model::{Address, InstanceId, ServiceName, Status, Strategy};
+pub use balancer::{Balancer, Picked};
+pub use breaker::{Admission, Breaker, BreakerRules, Ending};
+pub use caller::{AttemptError, CallError, CallRules, Caller, Failure};
+pub use discovery::{CacheMetrics, CacheRules, Discovery, Found};
+pub use error::{Error, Problem};
+pub use event::{Change, ChangeKind, Event};
+pub use handlers::{Handlers, Handling};
+pub use http::TransportError;
+pub use instance::{Instance, Instances};
+pub use knowledge::Freshness;
+pub use lease::LeaseState;
+pub use own_address::own_address;
+pub use probe::{Probe, ProbeError};
+pub use registered::{Leave, LoadReport, OwnStatus, Registered};
+pub use registration::{Check, Registration};
+pub use server_url::{ServerUrl, ServerUrlError};
+pub use servers::{Client, ServersError};
+pub use watch::Watch;
