@@ -237,3 +237,63 @@ pub(super) fn file(args: &RegisterArgs) -> anyhow::Result<Option<&Path>> {
     anyhow::ensure!(!args.if_absent, "--if-absent: name a SERVICE, too; many at once replace what is there");
     args.file.as_deref().map(Some).context("name a SERVICE, or a --file with registrations")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::responder::{Responder, held_port};
+    use crate::cli::tests::srvd;
+
+    #[test]
+    fn many_registrations_in_one_call() {
+        let entries = "{\"service\":\"web\",\"id\":\"a\"}\n{\"service\":\"web\",\"id\":\"b\",\"weight\":5}\n{}\n";
+        let results = r#"{"results":[{"status":201},{"status":200},{"status":422,"problem":{"detail":"`operations[2].register.service` is missing","field":"operations[2].register.service"}}]}"#;
+        for (form, printed) in
+            [("table", "2 registered: 1 new, 1 replaced; 1 refused\n".to_owned()), ("json", format!("{results}\n"))]
+        {
+            let responder = Responder::json("200 OK", results);
+            let line = ["register", "--file", "-", "--weight", "7", "--output", form];
+            let outcome = srvd(&responder.url(), &line, entries.as_bytes());
+            assert_eq!((outcome.exit, outcome.output), (Exit::Refused, printed));
+            assert_eq!(outcome.errors, "srvd: entry 3 (?/?): `service` is missing\n");
+            let request = responder.request();
+            let body = r#"{"operations":[{"register":{"service":"web","id":"a","weight":7}},{"register":{"service":"web","id":"b","weight":7}},{"register":{"weight":7}}]}"#;
+            assert!(request.starts_with("POST /v1/batch ") && request.ends_with(body), "{request}");
+        }
+    }
+
+    #[test]
+    fn many_registrations_that_end_early() {
+        let entry = r#"{"service":"web","id":"a"}"#;
+        let chunk = format!("{}{entry}", format!("{entry}\n").repeat(2000));
+        let results = format!(r#"{{"results":[{}]}}"#, vec![r#"{"status":200}"#; 2000].join(","));
+        let done =
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{results}", results.len());
+        let away = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+        let so_far = "srvd: stopped after entry 2000 (2000 registered: 0 new, 2000 replaced); it does no harm to run this again\n";
+        let responder = Responder::each(&[&done, away]);
+        let outcome = srvd(&responder.url(), &["register", "--file", "-"], chunk.as_bytes());
+        let why = "srvd: entries 2001 to 2001: the server answered 503 Service Unavailable without saying why\n";
+        assert_eq!((outcome.exit, outcome.errors), (Exit::Refused, format!("{so_far}{why}")));
+        let responder = Responder::each(&[&done]);
+        let outcome = srvd(&responder.url(), &["register", "--file", "-"], format!("{chunk}\n7").as_bytes());
+        assert_eq!(outcome.exit, Exit::Usage);
+        assert!(
+            outcome.errors.starts_with(&format!("{so_far}srvd: --file -: entry 2002 is no JSON object")),
+            "{}",
+            outcome.errors
+        );
+    }
+
+    #[test]
+    fn a_registration_that_is_too_long_to_be_one() {
+        let (url, _held) = held_port();
+        let endless = format!("{{\"a\":\"{}\"}}", "x".repeat(3 << 20));
+        let outcome = srvd(&url, &["register", "--file", "-"], endless.as_bytes());
+        assert!(
+            outcome.exit == Exit::Usage && outcome.errors.contains("more than 2097152 octets"),
+            "{}",
+            outcome.errors
+        );
+    }
+}

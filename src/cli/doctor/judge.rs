@@ -51,7 +51,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     }
     findings.extend(facts.srvd.iter().map(|(address, asked)| srvd(&facts.zone, *address, asked)));
     findings.extend(local(&facts.zone, &facts.host));
-    let is_reached = facts.lookup.as_ref().is_some_and(|lookup| reaches(lookup));
+    let is_reached = facts.lookup.as_ref().is_some_and(reaches);
     let own = facts.srvd.iter().find_map(|(_, asked)| match asked {
         Asked::Served { server, .. } => Some(server),
         _ => None,

@@ -1,6 +1,6 @@
 //! `srvd doctor`: whether programs on this host reach the zone by name, and what to change where they do not.
 //!
-//! The host and the server are looked at ([`look`]), which gives [`Facts`]; what these mean is judged without looking
+//! The host and the server are looked at ([`look`]), which gives [`facts::Facts`]; what these mean is judged without looking
 //! again ([`judge`]), and what to write into which file follows from the zone and where srvd answers ([`remedies`]).
 
 mod asking;

@@ -1,7 +1,7 @@
 //! `srvd top`: the services of a server as they are this moment, on the whole screen.
 //!
 //! Two threads ask the server, one again and again ([`poll`]), one for changes as they happen ([`changes`]); the thread
-//! of the screen takes in what they bring, and the keys. What is shown follows from [`State`] alone, which knows neither
+//! of the screen takes in what they bring, and the keys. What is shown follows from [`state::State`] alone, which knows neither
 //! a terminal nor a server.
 
 mod changes;

@@ -96,10 +96,13 @@ impl Poller {
         let name = format!("{service}/{id}");
         let call = Call::new(&name, Method::PUT, Target::v1(&["services", service, "instances", id, verb]));
         match self.send(call) {
-            Ok(reply) if reply.status.is_success() => match json(&reply).ok().as_ref().map(|body| &body["safe_at"]) {
-                Some(Value::String(at)) if verb == "drain" => format!("{name} {done}; safe to stop at {at}"),
-                _ => format!("{name} {done}"),
-            },
+            Ok(reply) if reply.status.is_success() => {
+                let body = json(&reply).unwrap_or_default();
+                match &body["safe_at"] {
+                    Value::String(at) if body["safe"] != true => format!("{name} {done}; safe to stop at {at}"),
+                    _ => format!("{name} {done}"),
+                }
+            }
             Ok(reply) => Problem::read(reply.status, &reply.body).about(&name),
             Err(why) => why,
         }

@@ -1,7 +1,7 @@
 //! The terminal: keys in, pictures out, and everything as it was when the view ends, however it does.
 
 use std::io::IsTerminal;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -51,11 +51,8 @@ fn show(
     order: &Sender<Order>,
 ) -> std::io::Result<()> {
     loop {
-        loop {
-            match heard.try_recv() {
-                Ok(news) => state.hear(news),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(news) = heard.try_recv() {
+            state.hear(news);
         }
         terminal.draw(|frame| view::draw(frame, state, Timestamp::now(), palette))?;
         if !event::poll(PICTURE)? {

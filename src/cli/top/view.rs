@@ -146,7 +146,14 @@ fn draw_list(frame: &mut Frame<'_>, state: &State, area: Rect, palette: Palette)
         None if state.filter.is_empty() => format!(" services ({}) ", listed.len()),
         None => format!(" services with \"{}\" ({} of {}) ", state.filter, listed.len(), state.services()),
     };
+    // The whole of what its column may have no room for.
+    let reason = state.chosen().and_then(|at| listed[at].facts.iter().find(|fact| fact.word == "reason"));
+    let reason = reason.map(|fact| fact.value.as_str()).filter(|reason| !reason.is_empty());
     let block = Block::bordered().title(title);
+    let block = match reason {
+        Some(reason) => block.title_bottom(format!(" {reason} ")),
+        None => block,
+    };
     if listed.is_empty() {
         let words = match (&state.link, &state.opened) {
             (Link::Waiting, _) => "",
@@ -212,10 +219,11 @@ fn draw_question(frame: &mut Frame<'_>, act: &Act, palette: Palette) {
         Act::Quit | Act::Look => return,
     };
     let area = frame.area();
-    let width = (words.len() as u16 + 4).min(area.width);
+    let answers = "y: yes   any other key: no";
+    let width = (words.len().max(answers.len()) as u16 + 4).min(area.width);
     let height = 4.min(area.height);
     let place = Rect::new((area.width - width) / 2, (area.height - height) / 2, width, height);
-    let lines = vec![Line::from(words), Line::from("y: yes   any other key: no")];
+    let lines = vec![Line::from(words), Line::from(answers)];
     frame.render_widget(Clear, place);
     frame.render_widget(Paragraph::new(lines).block(Block::bordered().border_style(palette.fg(Color::Yellow))), place);
 }
