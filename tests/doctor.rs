@@ -135,3 +135,37 @@ fn its_lines_work_in_unbound() {
     let resolver = Process::start(Command::new(tool("unbound", "unbound")).arg("-c").arg(&file));
     resolves(&address, &resolver);
 }
+
+/// A host of its own: names are resolved by the server that is started in it, as root there and nowhere else.
+const HOST: &str = r#"
+set -e
+cd "$1"
+ip link set lo up
+echo 'nameserver 127.0.0.1' >resolv.conf
+echo 'hosts: files dns' >nsswitch.conf
+mount --bind resolv.conf /etc/resolv.conf
+mount --bind nsswitch.conf /etc/nsswitch.conf
+mkfifo ready
+"$2" serve --dns 127.0.0.1:53 --http 127.0.0.1:8053 --set store.kind=memory >ready 2>log &
+server=$!
+trap 'kill $server' EXIT
+read line <ready
+"$2" register web --id a --address 10.0.0.1 --port 80 >registered
+"$2" doctor
+"#;
+
+#[test]
+fn a_host_that_reaches_the_zone() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut command = Command::new(tool("unshare", "util-linux"));
+    tool("ip", "iproute2");
+    command.args(["--map-root-user", "--mount", "--net", "sh", "-c", HOST, "sh"]).arg(directory.path());
+    let output = command.arg(env!("CARGO_BIN_EXE_srvd")).env_remove("SRVD_SERVER").output().expect("unshare runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    for part in ["127.0.0.1:53 knows svc.local.", "resolve web.svc.local. to 10.0.0.1", "on this host reach svc.local."]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("[Resolve]"), "there is nothing to change: {text}");
+}

@@ -120,6 +120,19 @@ print(json.dumps([[step.cmd.upper(), list(step.value)] for step in dockerfile.pa
     }
 }
 
+/// What the image is built from is enough for cargo: every target that the manifest names has its file.
+#[test]
+fn the_image_is_built_from_what_it_copies() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for path in read("packaging/docker/Dockerfile.dockerignore").lines().filter_map(|line| line.strip_prefix('!')) {
+        std::os::unix::fs::symlink(Path::new(ROOT).join(path), directory.path().join(path)).expect("a link");
+    }
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(directory.path()).args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
+    let output = command.output().expect("cargo runs");
+    assert!(output.status.success(), "{}", text(&output));
+}
+
 /// The settings that the image brings are settings.
 #[test]
 fn the_image_starts_with_its_environment() {
@@ -232,4 +245,22 @@ print(json.dumps(tomllib.load(open(sys.argv[1], 'rb'))['package']['metadata']['d
     let units = &package["systemd-units"];
     let folder = Path::new(ROOT).join(units["unit-scripts"].as_str().expect("a path"));
     assert!(folder.join("srvd.service").is_file());
+}
+
+/// The scripts that the package brings have the program write the rest.
+#[test]
+fn the_completion_of_bash_is_the_programs() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_srvd"), directory.path().join("srvd")).expect("a link");
+    let path = format!("{}:{}", directory.path().display(), std::env::var("PATH").unwrap_or_default());
+    let script = format!(
+        "source {ROOT}/packaging/debian/completion.bash; COMP_WORDS=(srvd com); COMP_CWORD=1; _srvd srvd com srvd; \
+         echo \"${{COMPREPLY[@]}}\"; complete -p srvd"
+    );
+    let output = Command::new("bash").args(["-c", &script]).env("PATH", path).output().expect("bash runs");
+    assert!(
+        text(&output).starts_with("completions\ncomplete ") && text(&output).contains("-F _srvd srvd"),
+        "{}",
+        text(&output)
+    );
 }
