@@ -29,6 +29,7 @@ mod register;
 mod register_many;
 mod registration;
 mod repeat;
+mod run;
 mod services;
 mod show;
 mod status;
@@ -60,6 +61,7 @@ pub use instances::InstancesArgs;
 pub use pick::PickArgs;
 pub use probe::ProbeArgs;
 pub use register::RegisterArgs;
+pub use run::{RunArgs, run};
 pub use services::ServicesArgs;
 pub use status::StatusArgs;
 pub use top::{TopArgs, top};
@@ -87,6 +89,8 @@ pub enum Command {
     /// A command that asks a running server; see [`run_client`].
     #[command(flatten)]
     Client(ClientCommand),
+    /// Run a program as an instance of a service
+    Run(Box<RunArgs>),
     /// Watch services, queries and changes on the whole screen
     Top(TopArgs),
     /// Find out whether this host's resolver reaches the zone, and what to change
@@ -194,7 +198,7 @@ pub fn run_client(command: &ClientCommand) -> ExitCode {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 refused or not found, 2 usage, 3 server not reachable.";
+Exit codes: 0 done, 1 refused or not found, 2 usage, 3 server not reachable; run exits with its program's.";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
