@@ -90,10 +90,13 @@ pub enum Command {
     #[command(flatten)]
     Client(ClientCommand),
     /// Run a program as an instance of a service
+    #[command(long_about = run::ABOUT)]
     Run(Box<RunArgs>),
     /// Watch services, queries and changes on the whole screen
+    #[command(long_about = top::ABOUT)]
     Top(TopArgs),
     /// Find out whether this host's resolver reaches the zone, and what to change
+    #[command(long_about = doctor::ABOUT)]
     Doctor(DoctorArgs),
     /// Print the script with which a shell completes this command line
     Completions(CompletionsArgs),
@@ -131,10 +134,13 @@ pub enum ClientCommand {
     /// Renew the lease of an instance
     Heartbeat(HeartbeatArgs),
     /// Take an instance out of DNS, still registered
+    #[command(long_about = drain::DRAIN)]
     Drain(DrainArgs),
     /// Put an instance back into DNS: end its drain and its maintenance
+    #[command(long_about = drain::RESUME)]
     Resume(ResumeArgs),
     /// Take an instance out of DNS until this is lifted, whatever it does meanwhile
+    #[command(long_about = drain::MAINTENANCE)]
     Maintenance(MaintenanceArgs),
     /// Run the checks of an instance now, and show what they find
     Probe(ProbeArgs),

@@ -28,8 +28,6 @@ pub struct RegisterArgs {
     /// Id of the instance; without it the server makes one
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(super) id: Option<String>,
-    #[command(flatten)]
-    pub(super) members: Members,
     /// Registration in JSON, or without SERVICE many: an array, or one after the other; `-` for standard input. An option
     /// replaces the whole member it names
     #[arg(long)]
@@ -37,6 +35,8 @@ pub struct RegisterArgs {
     /// Only if there is no such instance yet
     #[arg(long)]
     pub(super) if_absent: bool,
+    #[command(flatten)]
+    pub(super) members: Members,
 }
 
 impl Ask for RegisterArgs {

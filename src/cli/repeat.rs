@@ -95,9 +95,10 @@ fn frame(head: &str, text: &str, screen: Screen) -> String {
         shown.pop();
         shown.push(format!("... {} more lines", lines.len() - shown.len()));
     }
-    // Home, then each line with what was right of it cleared, then everything below: no flicker.
-    let body: String = std::iter::once(head.to_owned()).chain(shown).map(|line| format!("{line}\x1b[K\n")).collect();
-    format!("\x1b[H{body}\x1b[J")
+    // Home, then each line with what was right of it cleared, the last with everything below: no flicker. It ends as every
+    // reply does, in one line feed.
+    let body = std::iter::once(head.to_owned()).chain(shown).collect::<Vec<_>>().join("\x1b[K\n");
+    format!("\x1b[H{body}\x1b[J\n")
 }
 
 #[cfg(test)]
@@ -184,7 +185,7 @@ mod tests {
     fn a_page_fits_the_terminal() {
         let text: String = (1..=9).map(|line| format!("{line}\n")).collect();
         let page = frame("head", &text, Screen::sized(80, 6));
-        assert_eq!(page, "\x1b[Hhead\x1b[K\n1\x1b[K\n2\x1b[K\n3\x1b[K\n... 6 more lines\x1b[K\n\x1b[J");
-        assert_eq!(frame("head", "1\n", Screen::sized(80, 6)), "\x1b[Hhead\x1b[K\n1\x1b[K\n\x1b[J");
+        assert_eq!(page, "\x1b[Hhead\x1b[K\n1\x1b[K\n2\x1b[K\n3\x1b[K\n... 6 more lines\x1b[J\n");
+        assert_eq!(frame("head", "1\n", Screen::sized(80, 6)), "\x1b[Hhead\x1b[K\n1\x1b[J\n");
     }
 }

@@ -53,6 +53,22 @@ fn every_command_shows_examples() {
 }
 
 #[test]
+fn what_takes_more_words_has_them_in_its_help() {
+    for (command, words) in [
+        ("drain", "succeeds when the instance is safe to stop"),
+        ("maintenance", "belongs to the name"),
+        ("resume", "whoever asked for it"),
+        ("run", "runs on whatever becomes of"),
+        ("top", "Esc leaves it"),
+        ("doctor", "Nothing is changed"),
+    ] {
+        let mut cli = Cli::command().term_width(1000);
+        let help = cli.find_subcommand_mut(command).unwrap().render_long_help().to_string();
+        assert!(help.contains(words), "{help}");
+    }
+}
+
+#[test]
 fn examples_parse() {
     let mut parsed = 0;
     for command in Cli::command().get_subcommands() {

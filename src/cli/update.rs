@@ -31,14 +31,14 @@ pub struct UpdateArgs {
     /// Id of the instance
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
-    #[command(flatten)]
-    members: Members,
     /// Member to take away, or one entry, as metadata.team or ports.http; may be repeated
     #[arg(long, value_name = "MEMBER[.ENTRY]", value_parser = NonEmptyStringValueParser::new())]
     unset: Vec<String>,
     /// JSON merge patch, `-` for standard input; an option replaces the member it names
     #[arg(long)]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    members: Members,
 }
 
 impl UpdateArgs {

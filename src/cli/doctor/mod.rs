@@ -26,7 +26,7 @@ use judge::Verdict;
 
 /// Which zone, and who serves it.
 #[derive(Debug, Args)]
-#[command(long_about = ABOUT, after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub struct DoctorArgs {
     #[command(flatten)]
     connection: Connection,
@@ -84,7 +84,7 @@ fn run(args: &DoctorArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     })
 }
 
-const ABOUT: &str = "\
+pub(super) const ABOUT: &str = "\
 Find out whether programs on this host reach the zone by name: ask srvd, each name server that the host is configured \
 with, and the host's own resolver. Where one of them fails, say why, what `.local` means here, and which lines to add for \
 systemd-resolved, dnsmasq, unbound, CoreDNS and macOS. Nothing is changed.";

@@ -32,7 +32,7 @@ use crate::model::{self, Defaults, InstanceId, Reason, ServiceName, Span, limits
 
 /// What to run, and what to register it as.
 #[derive(Debug, Args)]
-#[command(long_about = ABOUT, after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub struct RunArgs {
     /// Servers to register with, joined by commas: each stands in for the others
     #[arg(
@@ -51,8 +51,6 @@ pub struct RunArgs {
     /// Id of the instance; the name of this host and the port, as in host-8080, unless given
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     id: Option<String>,
-    #[command(flatten)]
-    members: Members,
     /// When it is asked to end: how long caches get to forget it before the program is told, at most
     #[arg(long, value_name = "SPAN", default_value = "8s", value_parser = span)]
     drain: Span,
@@ -62,6 +60,8 @@ pub struct RunArgs {
     /// Program to run, and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
+    #[command(flatten)]
+    members: Members,
 }
 
 fn span(text: &str) -> Result<Span, Reason> {
@@ -129,7 +129,7 @@ fn registration(body: &Map<String, Value>) -> anyhow::Result<model::Registration
     Ok(model::Registration::from_json(&Value::Object(body), &defaults, here)?)
 }
 
-const ABOUT: &str = "\
+pub(super) const ABOUT: &str = "\
 Run a program as an instance of a service. It is registered once its port accepts connections, or its checks pass where \
 any are given; heartbeats keep it registered. Signals go to the program. On SIGTERM and SIGINT the instance is first taken \
 out of DNS and caches get the time of --drain to forget it; a second signal is passed on at once. When the program ends, by \

@@ -26,7 +26,7 @@ const EVERY: std::ops::RangeInclusive<u64> = 200..=60_000;
 
 /// Which server, and how often to ask it.
 #[derive(Debug, Args)]
-#[command(long_about = ABOUT, after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub struct TopArgs {
     /// The server to ask
     #[arg(
@@ -57,7 +57,7 @@ pub fn top(args: &TopArgs) -> ExitCode {
     ask::finish(done, &mut io::stderr()).into()
 }
 
-const ABOUT: &str = "\
+pub(super) const ABOUT: &str = "\
 Watch a server on the whole screen: its services and their health, queries a second, the latest changes and the slowest \
 checks. Keys: up and down choose, Enter opens a service and Esc leaves it, / filters by name, d drains the chosen instance \
 and r puts it back (both ask first), q quits.";
