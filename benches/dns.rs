@@ -12,7 +12,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use serde_json::json;
 use srvd::answer::{Catalog, LiveZone, ReverseZones};
 use srvd::config;
-use srvd::dns::{Carrier, Client, Rcode, Responder, Settings, Transport};
+use srvd::dns::{Carrier, Client, Rcode, Responder, Scratch, Settings, Transport};
 use srvd::engine::{Clock, Engine};
 use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Registration, ServiceName, Span};
 use srvd::registry::{Command, Rules};
@@ -106,6 +106,40 @@ fn answers(c: &mut Criterion) {
     }
 }
 
+/// The hot path by its stages: a name that it only reads, one that it also looks up, and whole answers.
+fn hot(c: &mut Criterion) {
+    for services in [1000, 200_000] {
+        let responder = responder(services, 5);
+        let packets = |labels: fn(usize) -> String, rtype| -> Vec<Vec<u8>> {
+            // As many different ones as there are services, in no order, so that nothing is where it was.
+            let number = |at: usize| at.wrapping_mul(7919) % services;
+            (0..services).map(|at| query(&format!("{}.svc.local", labels(number(at))), rtype)).collect()
+        };
+        for (stage, packets, answers) in [
+            ("read", packets(|number| format!("_http._tcp.s{number}"), RecordType::SRV), None),
+            ("nxdomain", packets(|number| format!("x{number}"), RecordType::A), Some(0)),
+            ("nodata", packets(|number| format!("s{number}"), RecordType::AAAA), Some(0)),
+            ("a", packets(|number| format!("s{number}"), RecordType::A), Some(5)),
+            ("srv", packets(|number| format!("_s{number}._tcp"), RecordType::SRV), Some(5)),
+            ("host", packets(|number| format!("i-0003.s{number}"), RecordType::A), Some(1)),
+        ] {
+            let (mut out, mut scratch, mut draw, mut at) = (vec![0; 4096], Scratch::default(), 0u64, 0);
+            let round = responder.round();
+            let mut answer = || {
+                at = (at + 1) % packets.len();
+                let random = || {
+                    draw = draw.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                    draw ^ (draw >> 29)
+                };
+                let hit = round.hit(black_box(&packets[at]), &CLIENT, &mut scratch, random, &mut out);
+                hit.map(|hit| (hit.octets, u16::from_be_bytes([out[6], out[7]])))
+            };
+            assert_eq!(answer().map(|(_, answers)| answers), answers);
+            c.bench_function(&format!("dns/hot/{stage}/{services}"), |bencher| bencher.iter(&mut answer));
+        }
+    }
+}
+
 /// Browsing by DNS-SD and names of addresses. Of a list of types that does not fit, the size must not matter.
 fn pointers(c: &mut Criterion) {
     let many = responder(1000, 5);
@@ -149,5 +183,5 @@ fn counting(c: &mut Criterion) {
     c.bench_function("dns/count/1", |bencher| bencher.iter(|| tally.answered(black_box(&reply), began.elapsed())));
 }
 
-criterion_group!(benches, answers, pointers, counting);
+criterion_group!(benches, hot, answers, pointers, counting);
 criterion_main!(benches);
