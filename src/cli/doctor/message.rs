@@ -2,6 +2,8 @@
 //!
 //! A reply comes from anybody: every read is bounded, and what does not hold together is no reply.
 
+use std::ops::Range;
+
 use crate::wire::{Name, RecordType, octets::u16_at};
 
 const HEADER: usize = 12;
@@ -14,8 +16,15 @@ pub(super) struct Reply {
     pub(super) rcode: u8,
     pub(super) authoritative: bool,
     pub(super) truncated: bool,
-    /// The records of the answer section: owner, type, and where the RDATA is.
-    answers: Vec<(Name, RecordType, std::ops::Range<usize>)>,
+    answers: Vec<Record>,
+}
+
+/// One record of the answer section, and where its RDATA is in the packet.
+#[derive(Debug, PartialEq, Eq)]
+struct Record {
+    owner: Name,
+    rtype: RecordType,
+    rdata: Range<usize>,
 }
 
 /// A question for `name`, with recursion desired as programs ask.
@@ -56,11 +65,10 @@ impl Reply {
 
     /// The name server in the SOA record of `zone`.
     pub(super) fn soa_server(&self, packet: &[u8], zone: &Name) -> Option<Name> {
-        let is_soa = |(owner, rtype, _): &&(Name, RecordType, _)| {
-            *rtype == RecordType::SOA && owner.to_lowercase() == zone.to_lowercase()
-        };
-        let (_, _, rdata) = self.answers.iter().find(is_soa)?;
-        name(packet, rdata.start).map(|(server, _)| server.to_lowercase())
+        let zone = zone.to_lowercase();
+        let is_soa = |record: &&Record| record.rtype == RecordType::SOA && record.owner.to_lowercase() == zone;
+        let soa = self.answers.iter().find(is_soa)?;
+        name(packet, soa.rdata.start).map(|(server, _)| server.to_lowercase())
     }
 
     /// The addresses among the answers.
@@ -70,17 +78,17 @@ impl Reply {
             RecordType::AAAA => <[u8; 16]>::try_from(rdata).ok().map(Into::into),
             _ => None,
         };
-        self.answers.iter().filter_map(|(_, rtype, rdata)| address(*rtype, packet.get(rdata.clone())?)).collect()
+        self.answers.iter().filter_map(|record| address(record.rtype, packet.get(record.rdata.clone())?)).collect()
     }
 }
 
 /// One record, and where the next begins.
-fn record(packet: &[u8], at: usize) -> Option<((Name, RecordType, std::ops::Range<usize>), usize)> {
+fn record(packet: &[u8], at: usize) -> Option<(Record, usize)> {
     let (owner, at) = name(packet, at)?;
     let (rtype, length) = (RecordType(u16_at(packet, at)?), usize::from(u16_at(packet, at + 8)?));
     let rdata = at + 10..at + 10 + length;
     let end = rdata.end;
-    (end <= packet.len()).then_some(((owner, rtype, rdata), end))
+    (end <= packet.len()).then_some((Record { owner, rtype, rdata }, end))
 }
 
 /// The name at `start`, and where what follows it begins.

@@ -44,7 +44,9 @@ pub(super) fn run(server: &ServerUrl, every: Duration, orders: &Receiver<Order>,
         if news.send(brought).is_err() {
             return;
         }
-        match orders.recv_timeout(every.saturating_sub(started.elapsed())) {
+        // A server that is slow is given rest, too.
+        let pause = every.saturating_sub(started.elapsed()).max(every / 4);
+        match orders.recv_timeout(pause) {
             Ok(Order::Look(other)) => wish = other,
             Ok(Order::Do(act)) => {
                 if news.send(News::Done(poller.carry_out(&act))).is_err() {
