@@ -62,8 +62,8 @@ fn what_takes_more_words_has_them_in_its_help() {
         ("top", "Esc leaves it"),
         ("doctor", "Nothing is changed"),
     ] {
-        let mut cli = Cli::command().term_width(1000);
-        let help = cli.find_subcommand_mut(command).unwrap().render_long_help().to_string();
+        let help = Cli::command().find_subcommand_mut(command).unwrap().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(help.contains(words), "{help}");
     }
 }
