@@ -53,6 +53,21 @@ const IMPURE: &[&str] = &[
     "tracing::",
 ];
 const PURE: &[&str] = &["model", "registry", "answer", "select", "zone", "wire"];
+/// Files that are as pure in a module that is not.
+const PURE_FILES: &[&str] = &[
+    "client/breaker.rs",
+    "client/choice.rs",
+    "client/dns/message.rs",
+    "client/event.rs",
+    "client/instance.rs",
+    "client/knowledge.rs",
+    "client/lru.rs",
+    "client/registration.rs",
+    "client/ring.rs",
+    "client/sse.rs",
+    "client/target.rs",
+    "outbound/backoff.rs",
+];
 
 fn sources() -> Vec<(PathBuf, String)> {
     fn walk(directory: &Path, found: &mut Vec<(PathBuf, String)>) {
@@ -142,9 +157,11 @@ fn foreign_crates_stay_where_they_serve() {
 
 #[test]
 fn pure_code_is_pure() {
-    let mut wrong = Vec::new();
+    let (mut wrong, mut files) = (Vec::new(), 0);
     for (path, text) in sources().into_iter().filter(|(path, _)| !is_test(path)) {
-        if module(&path).is_none_or(|own| !PURE.contains(&own.as_str())) {
+        let is_pure_file = PURE_FILES.iter().any(|file| path.ends_with(file));
+        files += usize::from(is_pure_file);
+        if !is_pure_file && module(&path).is_none_or(|own| !PURE.contains(&own.as_str())) {
             continue;
         }
         let code = code(&text);
@@ -152,6 +169,7 @@ fn pure_code_is_pure() {
             IMPURE.iter().filter(|word| code.contains(**word)).map(|word| format!("{} names {word}", path.display())),
         );
     }
+    assert_eq!(files, PURE_FILES.len(), "a file that is named is gone");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

@@ -351,7 +351,7 @@ impl Follower {
                 }
             }
             Signal::Event(Event::Put(change, instance)) => {
-                self.entry.knowledge.lock().changed(&change.id, change.revision, Some(Arc::new(instance)));
+                self.entry.knowledge.lock().changed(&change.id, change.revision, Some(instance));
             }
             Signal::Event(Event::Remove(change)) => {
                 self.entry.knowledge.lock().changed(&change.id, change.revision, None);

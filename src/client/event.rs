@@ -1,5 +1,7 @@
 //! What happens to instances, as a server tells it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -10,7 +12,7 @@ use crate::model::{InstanceId, ServiceName, Status};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// An instance is there, or is another than before.
-    Put(Change, Instance),
+    Put(Change, Arc<Instance>),
     /// An instance is gone.
     Remove(Change),
     /// Changes were missed. What is known does not count any more; every instance that there is comes next.
@@ -63,7 +65,7 @@ impl Event {
         };
         match &document["instance"] {
             Value::Null => Some(Self::Remove(change)),
-            instance => Some(Self::Put(change, Instance::from_json(instance)?)),
+            instance => Some(Self::Put(change, Arc::new(Instance::from_json(instance)?))),
         }
     }
 }

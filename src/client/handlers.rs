@@ -22,10 +22,11 @@ pub struct Handlers {
     registered: Option<OnPut>,
     updated: Option<OnPut>,
     status: Option<OnPut>,
-    removed: Option<Box<dyn FnMut(&Change) + Send>>,
+    removed: Option<OnRemove>,
     reset: Option<Box<dyn FnMut() + Send>>,
 }
 
+type OnRemove = Box<dyn FnMut(&Change) + Send>;
 type OnPut = Box<dyn FnMut(&Change, &Instance) + Send>;
 
 impl fmt::Debug for Handlers {
@@ -156,10 +157,10 @@ mod tests {
             revision: 1,
         };
         for (event, word) in [
-            (Event::Put(change(ChangeKind::Registered), (*a).clone()), "registered"),
-            (Event::Put(change(ChangeKind::Updated), (*a).clone()), "updated"),
-            (Event::Put(change(ChangeKind::Other), (*a).clone()), "updated"),
-            (Event::Put(change(ChangeKind::Status), (*a).clone()), "status"),
+            (Event::Put(change(ChangeKind::Registered), Arc::clone(&a)), "registered"),
+            (Event::Put(change(ChangeKind::Updated), Arc::clone(&a)), "updated"),
+            (Event::Put(change(ChangeKind::Other), Arc::clone(&a)), "updated"),
+            (Event::Put(change(ChangeKind::Status), Arc::clone(&a)), "status"),
             (Event::Remove(change(ChangeKind::Deregistered)), "removed"),
             (Event::Remove(change(ChangeKind::Reaped)), "removed"),
             (Event::Reset, "reset"),

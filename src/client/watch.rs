@@ -9,7 +9,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::Method;
 use hyper::body::Incoming;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::event::Event;
 use super::http::Call;
@@ -35,6 +35,7 @@ pub struct Watch {
     /// The server that the last stream was from.
     server: Option<ServerUrl>,
     body: Option<Incoming>,
+    opened: Option<Instant>,
     read: VecDeque<Event>,
     backoff: Backoff,
     /// How long to wait before the next attempt.
@@ -89,6 +90,7 @@ impl Watch {
             parser: Parser::default(),
             server: None,
             body: None,
+            opened: None,
             read: VecDeque::new(),
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             pause: Duration::ZERO,
@@ -144,8 +146,11 @@ impl Watch {
         self.server.as_ref()
     }
 
-    /// Gives the stream up, to open another.
+    /// Gives the stream up, to open another: soon, if it was of use.
     pub(super) fn lose(&mut self) -> Signal {
+        if self.opened.is_some_and(|opened| opened.elapsed() > LONGEST_PAUSE) {
+            self.backoff.reset();
+        }
         self.body = None;
         self.parser.start_over();
         self.pause = self.backoff.next(rand::random());
@@ -161,6 +166,7 @@ impl Watch {
                 if let Some(body) = self.open(&server).await {
                     self.client.prefer(&server);
                     (self.body, self.server) = (Some(body), Some(server.clone()));
+                    self.opened = Some(Instant::now());
                     return server;
                 }
             }

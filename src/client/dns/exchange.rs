@@ -24,8 +24,7 @@ pub async fn ask(server: SocketAddr, name: &Name, rtype: RecordType) -> Result<A
     if !answer.is_cut {
         return Ok(answer);
     }
-    let whole = timeout(TCP_LIMIT, ask_by_tcp(server, name, rtype)).await;
-    whole.unwrap_or(Err(DnsError::TimedOut { server, limit: TCP_LIMIT }))
+    ask_by_tcp(server, name, rtype).await
 }
 
 async fn ask_by_udp(server: SocketAddr, name: &Name, rtype: RecordType) -> Result<Answer, DnsError> {
@@ -56,10 +55,13 @@ async fn attempt(server: SocketAddr, name: &Name, rtype: RecordType) -> io::Resu
     }
 }
 
-async fn ask_by_tcp(server: SocketAddr, name: &Name, rtype: RecordType) -> Result<Answer, DnsError> {
+/// The same over TCP alone.
+pub async fn ask_by_tcp(server: SocketAddr, name: &Name, rtype: RecordType) -> Result<Answer, DnsError> {
     let id = rand::random();
-    let octets = exchange_by_tcp(server, &message::query(id, name, rtype)).await;
-    let octets = octets.map_err(|source| DnsError::Io { server, source })?;
+    let octets = timeout(TCP_LIMIT, exchange_by_tcp(server, &message::query(id, name, rtype))).await;
+    let octets = octets
+        .map_err(|_| DnsError::TimedOut { server, limit: TCP_LIMIT })?
+        .map_err(|source| DnsError::Io { server, source })?;
     let garbled = |reason: MessageError| DnsError::Garbled { server, reason };
     message::read(&octets, id, name, rtype).map_err(garbled)
 }

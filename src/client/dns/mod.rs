@@ -1,8 +1,9 @@
 //! Services by plain DNS alone (RFC 2782): SRV records, and the addresses that come with them.
 //!
-//! It asks for `<service>.<zone>` over UDP, and over TCP when the answer is cut. Targets without an address in the
-//! additional section stay host names, which whoever connects resolves. Names, weights, priorities and ports are all
-//! that DNS tells: no tags, metadata or load, and only healthy instances.
+//! It asks for `<service>.<zone>` over UDP, and over TCP when the answer is cut or leaves addresses out. What still lacks
+//! one, as behind a resolver that passes on no additional records, is asked for by its own name; a host in another zone
+//! stays a name, which whoever connects resolves. Names, weights, priorities and ports are all that DNS tells: no tags,
+//! metadata or load, and only healthy instances.
 
 mod exchange;
 mod message;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Map;
+use tokio::task::JoinSet;
 
 use super::Error;
 use super::instance::{Instance, Instances};
@@ -27,6 +29,9 @@ use message::{Answer, Data};
 const PORT: u16 = 53;
 /// Servers that are taken from `resolv.conf`, as the C library does.
 const SERVERS: usize = 3;
+/// Targets that are asked about by their own names for one answer, and at one time.
+const TARGETS: usize = 256;
+const AT_ONCE: usize = 16;
 /// Response codes (RFC 1035 §4.1.1).
 const NO_ERROR: u8 = 0;
 const NXDOMAIN: u8 = 3;
@@ -112,12 +117,58 @@ impl Resolver {
         let mut failure = DnsError::NoServer { path: "the list of servers".to_owned() };
         for server in &self.servers {
             match exchange::ask(*server, name, RecordType::SRV).await {
-                Ok(answer) if matches!(answer.code, NO_ERROR | NXDOMAIN) => return Ok(answer),
+                Ok(answer) if matches!(answer.code, NO_ERROR | NXDOMAIN) => {
+                    return Ok(self.completed(*server, name, answer).await);
+                }
                 Ok(answer) => failure = DnsError::Code { server: *server, code: answer.code },
                 Err(error) => failure = error,
             }
         }
         Err(failure)
+    }
+}
+
+impl Resolver {
+    /// The answer with the addresses of its targets, as far as they can be had.
+    async fn completed(&self, server: SocketAddr, name: &Name, mut answer: Answer) -> Answer {
+        if self.without_address(&answer).is_empty() {
+            return answer;
+        }
+        // Additional records are left out silently where a datagram has no room for them (RFC 2181 §9).
+        if let Ok(whole) = exchange::ask_by_tcp(server, name, RecordType::SRV).await
+            && whole.code == NO_ERROR
+        {
+            answer = whole;
+        }
+        for targets in self.without_address(&answer).chunks(AT_ONCE) {
+            let mut questions = JoinSet::new();
+            for target in targets {
+                for rtype in [RecordType::A, RecordType::AAAA] {
+                    let target = target.clone();
+                    questions.spawn(async move { exchange::ask(server, &target, rtype).await });
+                }
+            }
+            // Who fails stays a name.
+            let answers = questions.join_all().await.into_iter().flatten();
+            answer.records.extend(answers.flat_map(|found| found.records));
+        }
+        answer
+    }
+
+    /// Targets in the zone that came without an address, each once, not too many.
+    fn without_address(&self, answer: &Answer) -> Vec<Name> {
+        let has_address = |target: &Name| {
+            answer.records.iter().any(|record| matches!(record.data, Data::Address(_)) && record.owner == *target)
+        };
+        let targets = answer.records.iter().filter_map(|record| match &record.data {
+            Data::Srv { target, .. } if target.is_at_or_below(&self.zone) && !has_address(target) => Some(target),
+            _ => None,
+        });
+        let mut missing: Vec<Name> = targets.map(Name::to_lowercase).collect();
+        missing.sort();
+        missing.dedup();
+        missing.truncate(TARGETS);
+        missing
     }
 }
 
