@@ -37,6 +37,13 @@ impl Registration {
         Self { service: service.into(), id: None, finds_address: true, body }
     }
 
+    /// An instance by the members of its registration as the API has them. Without an address it is that of the route to
+    /// the server.
+    pub(crate) fn of_members(service: &str, id: &str, body: Map<String, Value>) -> Self {
+        let finds_address = !body.contains_key("address") && !body.contains_key("addresses");
+        Self { service: service.to_owned(), id: Some(id.to_owned()), finds_address, body }
+    }
+
     /// An id of its own: one DNS label. Whoever registers under it again replaces what was registered.
     #[must_use]
     pub fn id(mut self, id: impl Into<String>) -> Self {

@@ -86,7 +86,7 @@ impl Client {
     ///
     /// # Errors
     /// When none gives a reply. What the reply says is not looked at but for whether it passes by.
-    pub(super) async fn call(&self, call: Call) -> Result<Reply, Error> {
+    pub(crate) async fn call(&self, call: Call) -> Result<Reply, Error> {
         let (mut failures, mut refusal) = (Vec::new(), None);
         for server in self.in_turn() {
             match self.http().send(server, call.clone()).await {

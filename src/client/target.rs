@@ -22,6 +22,13 @@ impl Target {
         Self { text, has_query: false }
     }
 
+    /// `/` and the one segment: what has no version.
+    pub(crate) fn root(segment: &str) -> Self {
+        let mut text = String::from("/");
+        encode(segment, &mut text);
+        Self { text, has_query: false }
+    }
+
     /// With one more query parameter.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.text.push(if self.has_query { '&' } else { '?' });
@@ -71,6 +78,11 @@ mod tests {
         ] {
             assert_eq!(Target::v1(&[segment]).to_string(), encoded);
         }
+    }
+
+    #[test]
+    fn what_has_no_version() {
+        assert_eq!(Target::root("metrics").to_string(), "/metrics");
     }
 
     #[test]
