@@ -11,7 +11,7 @@ use super::{Invalid, Reason, json, limits};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metadata(
     /// In the order of their keys.
-    Vec<(SmolStr, Item)>,
+    Box<[(SmolStr, Item)]>,
 );
 
 /// A value, in less room than JSON takes for any.
@@ -29,8 +29,6 @@ enum Scalar {
 }
 
 impl Metadata {
-    pub const NONE: Self = Self(Vec::new());
-
     pub fn from_json(value: &Value) -> Result<Self, Invalid> {
         let object = value.as_object().ok_or(Reason::Type { expected: "an object" })?;
         if object.len() > limits::METADATA_PAIRS {
@@ -42,7 +40,7 @@ impl Metadata {
             pairs.push((SmolStr::new(key), item));
         }
         pairs.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(Self(pairs))
+        Ok(Self(pairs.into()))
     }
 
     pub fn to_json(&self) -> Value {
@@ -59,6 +57,10 @@ impl Metadata {
                 Item::List(list) => json::write_list(to, *b"[]", list.iter(), |to, scalar| scalar.write(to)),
             }
         });
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Each key with its value as text; lists are joined by commas.

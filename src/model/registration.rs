@@ -8,7 +8,7 @@ mod written;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
@@ -36,6 +36,8 @@ pub struct Registration {
     /// Whether the checks came with it. Otherwise they are those of its service or of the server, and follow them.
     pub brings_checks: bool,
     ttl: PackedTtl,
+    /// `None` when there is none. Beside the particulars, because it is what most often tells instances apart.
+    metadata: Option<Arc<Metadata>>,
     /// `None` when nothing is said in them.
     particulars: Option<Arc<Particulars>>,
 }
@@ -127,6 +129,7 @@ impl Registration {
                 .optional("ttl", |value| lease_ttl(value.as_str().ok_or(Reason::Span)?))?
                 .unwrap_or(LeaseTtl::For(defaults.ttl))
                 .into(),
+            metadata: None,
             particulars: None,
         };
         let particulars = Particulars {
@@ -136,13 +139,13 @@ impl Registration {
                 .unwrap_or(SmolStr::new_static(SCHEME)),
             version: members.optional("version", |value| version(read::string(value)?))?,
             tags: members.optional("tags", tags)?.unwrap_or_default(),
-            metadata: members.optional("metadata", Metadata::from_json)?.unwrap_or_default(),
             deregister_after: members
                 .optional("deregister_after", |span| read::span(span, limits::DEREGISTER_AFTER))?,
             slow_start: members.optional("slow_start", |span| read::span(span, limits::SLOW_START))?,
             checks: checks.unwrap_or_else(|| defaults.checks.clone()).into(),
         };
-        Ok(Self { particulars: particulars.if_any(), ..registration })
+        let metadata = members.optional("metadata", Metadata::from_json)?.filter(|metadata| !metadata.is_empty());
+        Ok(Self { metadata: metadata.map(Arc::new), particulars: particulars.if_any(), ..registration })
     }
 
     /// The ports that have a name, in the order of their names.
@@ -169,8 +172,8 @@ impl Registration {
     }
 
     pub fn metadata(&self) -> &Metadata {
-        static NONE: Metadata = Metadata::NONE;
-        self.particulars().map_or(&NONE, |particulars| &particulars.metadata)
+        static NONE: LazyLock<Metadata> = LazyLock::new(Metadata::default);
+        self.metadata.as_deref().unwrap_or(&NONE)
     }
 
     /// How long it lives without a heartbeat.
@@ -205,6 +208,9 @@ impl Registration {
 
     /// Shares the memory of another registration as far as that says the same. Nobody sees a difference.
     pub fn share(&mut self, other: &Self) {
+        if self.metadata == other.metadata {
+            self.metadata.clone_from(&other.metadata);
+        }
         if self.particulars == other.particulars {
             self.particulars.clone_from(&other.particulars);
         }

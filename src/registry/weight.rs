@@ -28,7 +28,7 @@ impl Registry {
     ) -> Arc<Instance> {
         let Pressure { capacity, overloaded } = pressure;
         let before = &current.condition;
-        let instances = self.services.get(&current.key.service).map_or(0, |service| service.instances.len());
+        let instances = self.services.get(&current.key.service).map_or(0, |service| service.entries().len());
         if overloaded == before.overloaded && instances > AT_ONCE {
             if let Some(entry) = self.entry_mut(&current.key) {
                 entry.await_capacity(capacity, now.tick);

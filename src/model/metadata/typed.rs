@@ -41,7 +41,7 @@ impl<'de> Deserialize<'de> for Metadata {
                 if pairs.windows(2).any(|two| two[0].0 == two[1].0) {
                     return Err(refused(Reason::Repeated));
                 }
-                Ok(Metadata(pairs))
+                Ok(Metadata(pairs.into()))
             }
         }
 

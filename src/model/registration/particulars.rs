@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::model::{CheckSpec, Metadata, Port, PortName, Span, Tag};
+use crate::model::{CheckSpec, Port, PortName, Span, Tag};
 
 /// The members that a registration may leave out and that take room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,6 @@ pub(super) struct Particulars {
     pub scheme: SmolStr,
     pub version: Option<SmolStr>,
     pub tags: Box<[Tag]>,
-    pub metadata: Metadata,
     pub deregister_after: Option<Span>,
     pub slow_start: Option<Span>,
     pub checks: Box<[CheckSpec]>,
@@ -31,7 +30,6 @@ impl Default for Particulars {
             scheme: SmolStr::new_static(SCHEME),
             version: None,
             tags: Box::default(),
-            metadata: Metadata::NONE,
             deregister_after: None,
             slow_start: None,
             checks: Box::default(),

@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -79,6 +80,7 @@ impl Written<'_> {
             status: self.status.map(self_report).unwrap_or_default(),
             brings_checks: checks.is_some(),
             ttl: ttl.into(),
+            metadata: self.metadata.filter(|metadata| !metadata.is_empty()).map(Arc::new),
             particulars: None,
         };
         let particulars = Particulars {
@@ -86,7 +88,6 @@ impl Written<'_> {
             scheme: self.scheme.map(scheme).transpose().ok()?.unwrap_or(SmolStr::new_static(SCHEME)),
             version: self.version.map(version).transpose().ok()?,
             tags: tags.map(each_once).unwrap_or_default(),
-            metadata: self.metadata.unwrap_or_default(),
             deregister_after: span(self.deregister_after, limits::DEREGISTER_AFTER)?,
             slow_start: span(self.slow_start, limits::SLOW_START)?,
             checks: checks.unwrap_or_else(|| defaults.checks.clone()).into(),
