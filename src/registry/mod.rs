@@ -34,6 +34,7 @@ use crate::model::{
     Verdicts,
 };
 use deadline::Deadlines;
+use expiry::Expiring;
 use protection::Protection;
 use service::{Entry, Service};
 
@@ -81,6 +82,7 @@ pub struct Registry {
     records: BTreeMap<RecordName, Record>,
     deadlines: Deadlines,
     protection: Protection,
+    expiring: Expiring,
     /// How many instances have a lease that has not lapsed.
     leases: usize,
     revision: Revision,
@@ -106,6 +108,7 @@ impl Registry {
             records: BTreeMap::new(),
             deadlines: Deadlines::default(),
             protection: Protection::default(),
+            expiring: Expiring::default(),
             leases: 0,
             revision,
         }
