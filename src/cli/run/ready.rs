@@ -45,8 +45,8 @@ impl Readiness {
                 .collect(),
         };
         // There is no knowing whether somebody takes datagrams.
-        let tries_port = registration.checks.is_empty() && registration.protocol == Protocol::Tcp;
-        let checks = registration.checks.clone();
+        let tries_port = registration.checks().is_empty() && registration.protocol == Protocol::Tcp;
+        let checks = registration.checks().to_vec();
         let (roots, _) = if checks.iter().any(is_https) { Roots::of_system() } else { (Roots::none(), 0) };
         Self { prober: Prober::new(Setting::new(Vec::new()), &roots, 1), candidates, checks, tries_port }
     }
