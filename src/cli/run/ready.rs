@@ -41,7 +41,11 @@ impl Readiness {
             true => vec![registration.clone()],
             false => own_addresses(server)
                 .into_iter()
-                .map(|ip| Registration { address: Address::One(ip), ..registration.clone() })
+                .map(|ip| {
+                    let mut there = registration.clone();
+                    there.address = Address::One(ip);
+                    there
+                })
                 .collect(),
         };
         // There is no knowing whether somebody takes datagrams.
