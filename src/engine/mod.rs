@@ -3,11 +3,12 @@
 //! A task of its own owns the registry and the store. Everybody else holds an [`Engine`] handle: reads go to the
 //! published [`Index`] and never wait; changes are sent to the task. A client's write is answered once it is durable and
 //! published. What srvd notices by itself (verdicts, lapses, what heartbeats report) is published at once and written
-//! soon after, so that a store that fails never keeps a dead instance in DNS.
+//! soon after, so that a store that fails or hangs never keeps a dead instance in DNS.
 
 mod caches;
 mod checks;
 mod clock;
+mod commits;
 mod deliveries;
 mod index;
 mod metrics;

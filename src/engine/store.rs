@@ -11,7 +11,8 @@ pub trait Store: Send + 'static {
     fn load(&mut self) -> impl Future<Output = Result<Loaded, StoreError>> + Send;
 
     /// Makes a batch durable, whole or not at all. When this returns `Ok`, the batch outlives a crash of the process
-    /// and of the machine, as far as the store promises that at all. After an error the next call tries afresh.
+    /// and of the machine, as far as the store promises that at all. After an error the next call tries afresh. The future
+    /// never blocks the thread that polls it: who waits for a disk does so on a thread of its own.
     fn commit(&mut self, batch: Batch) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
