@@ -11,13 +11,14 @@ use tokio::time::{Instant, timeout};
 
 use super::{Batch, Loaded, Store, StoreError};
 
-type Outcome<S> = (S, Result<(), StoreError>);
+/// A commit that gives the store back.
+type Commit<S> = Pin<Box<dyn Future<Output = (S, Result<(), StoreError>)> + Send>>;
 
 /// A store, and the commit that it is at.
 pub(super) struct Commits<S> {
     /// Away while a commit is under way.
     store: Option<S>,
-    under_way: Option<(Instant, Pin<Box<dyn Future<Output = Outcome<S>> + Send>>)>,
+    under_way: Option<(Instant, Commit<S>)>,
 }
 
 impl<S> fmt::Debug for Commits<S> {
@@ -38,14 +39,14 @@ impl<S> Commits<S> {
 }
 
 impl<S: Store> Commits<S> {
-    /// Everything that was committed. Nothing is under way before it was asked for.
+    /// Everything that was committed, in parts. Nothing is under way before it was asked for.
     ///
     /// # Errors
-    /// Those of [`Store::load`].
-    pub async fn load(&mut self) -> Result<Loaded, StoreError> {
+    /// Those of [`Store::load_in_parts`].
+    pub async fn load(&mut self, take: impl FnMut(Loaded) + Send) -> Result<(), StoreError> {
         match &mut self.store {
-            Some(store) => store.load().await,
-            None => Ok(Loaded::default()),
+            Some(store) => store.load_in_parts(take).await,
+            None => Ok(()),
         }
     }
 

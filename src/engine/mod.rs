@@ -20,6 +20,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod whole;
+mod writers;
 
 use std::sync::Arc;
 
@@ -38,6 +40,7 @@ pub use run::Runner;
 pub use standstill::Standstill;
 pub use store::{Batch, Loaded, Store, StoreError, Write};
 pub use watch::{Published, Snapshot, Subscription, Told, Window};
+pub use whole::Whole;
 
 use watch::Hub;
 
@@ -67,6 +70,8 @@ pub struct Engine {
     load_rules: Arc<RwLock<LoadRules>>,
     holds: Arc<Holds>,
     metrics: Arc<Metrics>,
+    /// Held for writing while changes are published that belong together.
+    publishing: Arc<RwLock<()>>,
     writes: mpsc::Sender<Request>,
     notes: mpsc::Sender<Request>,
     hub: Arc<Hub>,
@@ -134,8 +139,8 @@ impl Engine {
         let caches = Arc::new(Caches::new(rules.record_ttl));
         let load_rules = Arc::new(RwLock::new(rules.load));
         let holds = Arc::new(Holds::new(Arc::default()));
-        let metrics = Arc::<Metrics>::default();
-        let engine = Self { index, records, caches, clock, load_rules, holds, metrics, writes, notes, hub };
+        let (metrics, publishing) = (Arc::<Metrics>::default(), Arc::default());
+        let engine = Self { index, records, caches, clock, load_rules, holds, metrics, publishing, writes, notes, hub };
         let runner = Runner::new(&engine, store, rules, write_queue, note_queue);
         (engine, runner)
     }

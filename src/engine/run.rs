@@ -17,26 +17,26 @@
 //!                      └──fails─► take back ───────────────► refuse, write what is true
 //! ```
 
+mod saving;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use smallvec::SmallVec;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::caches::Caches;
 use super::commits::Commits;
 use super::publish::Publisher;
-use super::{Batch, Clock, Engine, Metrics, Request, Results, Standstill, Store, StoreError, Write, WriteError};
+use super::writers::{Commands, HANGS, Replies, Underway, Writers, refuse};
+use super::{Clock, Engine, Loaded, Metrics, Request, Results, Standstill, Store, StoreError, WriteError};
 use crate::model::{LoadRules, Moment, Revision, Tick};
 use crate::registry::{Changes, Command, Done, RecordName, Registry, Rules};
 
 /// Commands taken at once; those that came together stay together.
 const BATCH: usize = 4096;
-/// Revisions reserved ahead in the store; as many at most are skipped by a crash.
-const BLOCK: u64 = 8192;
 /// From a change that srvd noticed to its writing, when no client's write takes it along sooner.
 const SOON: Duration = Duration::from_millis(200);
 /// From a failed writing to the next attempt.
@@ -45,9 +45,6 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);
 /// So long writers wait for a commit that does not end. Beyond that no disk is slow, but hangs.
 pub(super) const GIVE_UP: Duration = Duration::from_secs(10);
-/// So long the end of the process waits for what is not written.
-const LAST: Duration = Duration::from_secs(5);
-const HANGS: &str = "the store does not answer";
 
 /// The owner of the registry and its store.
 #[derive(Debug)]
@@ -101,17 +98,20 @@ impl<S: Store> Runner<S> {
 
     /// Reads the state from the store and publishes it. Every lease begins anew.
     pub async fn load(&mut self) -> Result<(), StoreError> {
-        let loaded = self.commits.load().await?;
-        let now = self.clock.now();
-        self.registry = Registry::new(self.rules.clone(), loaded.revision);
-        for record in loaded.records {
-            self.registry.restore_record(record);
-        }
-        for stored in loaded.instances {
-            self.registry.restore(stored, now);
-        }
+        let (now, rules) = (self.clock.now(), &self.rules);
+        let mut begun: Option<(Registry, Revision)> = None;
+        let take = |part: Loaded| {
+            let begin = || (Registry::new(rules.clone(), part.revision), part.revision);
+            let (registry, _) = begun.get_or_insert_with(begin);
+            part.records.into_iter().for_each(|record| registry.restore_record(record));
+            part.instances.into_iter().for_each(|stored| registry.restore(stored, now));
+        };
+        self.commits.load(take).await?;
+        let (registry, revision) =
+            begun.unwrap_or_else(|| (Registry::new(rules.clone(), Revision::ZERO), Revision::ZERO));
+        self.registry = registry;
         self.reserved = self.registry.revision();
-        self.publisher.begin(&self.registry, loaded.revision);
+        self.publisher.begin(&self.registry, revision);
         Ok(())
     }
 
@@ -327,136 +327,12 @@ impl<S: Store> Runner<S> {
         }
         result.map_err(WriteError::from)
     }
-
-    /// Begins to write the present state of `touched` and of everything that is not written yet.
-    fn begin(&mut self, touched: BTreeSet<RecordName>) {
-        let revision = self.registry.revision().0;
-        let reserve = (revision + BLOCK / 2 > self.reserved.0).then_some(Revision(revision + BLOCK));
-        self.begin_with(touched, reserve);
-    }
-
-    fn begin_with(&mut self, mut names: BTreeSet<RecordName>, reserve: Option<Revision>) {
-        names.append(&mut self.unsaved);
-        let state = |name: &RecordName| match self.registry.record(name) {
-            Some(record) => Write::Put(record),
-            None => Write::Remove(name.clone()),
-        };
-        let batch = Batch { writes: names.iter().map(state).collect(), reserve };
-        self.underway = Underway { names, reserve, ..Underway::default() };
-        self.save_at = None;
-        self.commits.begin(batch);
-    }
-
-    /// Takes in that the commit under way has succeeded, and returns what is durable by it.
-    fn committed(&mut self, took: Duration) -> BTreeSet<RecordName> {
-        self.metrics.commits.observe(took);
-        let Underway { names, reserve, .. } = std::mem::take(&mut self.underway);
-        self.reserved = reserve.unwrap_or(self.reserved);
-        names
-    }
-
-    /// Begins to write what is not written yet.
-    fn save(&mut self) {
-        self.begin(BTreeSet::new());
-    }
-
-    /// Sees to it that revisions which were given out are not given out again after a crash, before anybody sees them.
-    /// If the store fails or is slow, answers that are right now matter more than the serial after a crash.
-    async fn reserve(&mut self) {
-        // At most what is under way, and then the reservation.
-        for _ in 0..2 {
-            if self.registry.revision() <= self.reserved || self.underway.writers.is_some() {
-                return;
-            }
-            if self.commits.since().is_none() {
-                self.save();
-            }
-            let Some((took, result)) = self.commits.ended_within(PATIENCE).await else { return };
-            self.ended(took, result).await;
-            if self.save_at.is_some() {
-                return;
-            }
-        }
-    }
-
-    /// Lets what still waits know, and gives back the revisions that were reserved and not used.
-    async fn finish(mut self) {
-        self.writes.close();
-        self.notes.close();
-        std::iter::from_fn(|| self.writes.try_recv().ok().or_else(|| self.notes.try_recv().ok())).for_each(drop);
-        if self.commits.since().is_some() && self.last_chance().await.is_err() {
-            return;
-        }
-        self.begin_with(BTreeSet::new(), Some(self.registry.revision()));
-        self.last_chance().await.ok();
-    }
-
-    /// Waits once more for what is under way.
-    async fn last_chance(&mut self) -> Result<(), ()> {
-        while let Some(since) = self.commits.since() {
-            let waiting = self.underway.names.len();
-            let Some((took, result)) = self.commits.ended_within(since.elapsed() + LAST).await else {
-                tracing::error!(waiting, "the last status changes are lost: the store does not answer");
-                return Err(());
-            };
-            if let Err(error) = &result {
-                tracing::error!(error = super::describe(error), waiting, "the last status changes are lost");
-            }
-            self.ended(took, result).await;
-        }
-        Ok(())
-    }
-}
-
-/// What a commit is about.
-#[derive(Debug, Default)]
-struct Underway {
-    names: BTreeSet<RecordName>,
-    reserve: Option<Revision>,
-    /// Those whose writes were taken back, and who wait for its end.
-    writers: Option<Writers>,
-    /// Nobody waits any more.
-    given_up: bool,
-}
-
-/// Who asked for writes, with what they asked for and what came of it.
-#[derive(Debug)]
-struct Writers {
-    /// For each reply, in the same order.
-    commands: Vec<Commands>,
-    replies: Replies,
-    since: Instant,
-}
-
-impl Writers {
-    /// Answers all. With a `failure` nothing was done of what would have been.
-    fn reply(self, failure: Option<&str>) {
-        let failure = failure.map(Arc::<str>::from);
-        for (reply, mut results) in self.replies {
-            if let Some(detail) = &failure {
-                let undone = results.iter_mut().filter(|result| result.is_ok());
-                undone.for_each(|result| *result = Err(WriteError::NotDurable(Arc::clone(detail))));
-            }
-            reply.send(results).ok();
-        }
-    }
-}
-
-/// Refuses writes without a look at them.
-fn refuse(requests: Vec<Request>) {
-    let refused = |_| Err(WriteError::NotDurable(HANGS.into()));
-    for Request { commands, reply, .. } in requests {
-        reply.map(|reply| reply.send(commands.into_iter().map(refused).collect()));
-    }
 }
 
 /// When the first of these was handed over.
 fn oldest(requests: &[Request]) -> Instant {
     requests.iter().map(|request| request.since).min().unwrap_or_else(Instant::now)
 }
-
-type Commands = SmallVec<[Command; 1]>;
-type Replies = Vec<(oneshot::Sender<Results>, Results)>;
 
 /// Waits for a request, and takes those along that wait behind it as long as there is room for their commands; `None`
 /// when there will be no more. Dropped while it waits, it has taken nothing.
