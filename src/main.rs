@@ -3,13 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use srvd::cli::{Cli, Command, completions, doctor, run, run_client, top};
+use srvd::cli::{Cli, Command, backup, completions, doctor, restore, run, run_client, top};
 use srvd::server;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => server::serve(args),
         Command::Check(args) => server::check(args),
+        Command::Backup(args) => backup(&args),
+        Command::Restore(args) => restore(&args),
         Command::Client(command) => run_client(&command),
         Command::Run(args) => run(*args),
         Command::Top(args) => top(&args),

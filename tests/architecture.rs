@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["model"],
     &["registry", "answer", "select", "zone", "wire"],
     &["config", "telemetry", "outbound", "client"],
-    &["engine", "render"],
+    &["engine", "render", "archive"],
     &["dns", "http", "health", "notify", "store"],
     &["cli", "server"],
 ];
@@ -20,6 +20,7 @@ const ADAPTERS: usize = 4;
 const CONFINED: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
     ("redb", &["store"]),
+    ("crc32fast", &["archive"]),
     ("clap", &["cli"]),
     ("comfy_table", &["cli"]),
     ("clap_complete", &["cli"]),
@@ -30,7 +31,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["telemetry"]),
     ("socket2", &["dns"]),
     ("libc", &["dns"]),
-    ("siphasher", &["dns"]),
+    ("siphasher", &["dns", "store"]),
     ("nix", &["dns"]),
     ("rustix", &["cli", "dns", "server", "telemetry"]),
     ("papaya", &["engine"]),

@@ -5,6 +5,7 @@
 //! people (the trait `Ask`); the rest, from the connection to the exit code, is common to all of them.
 
 mod ask;
+mod backup;
 mod check_flag;
 mod client;
 mod completions;
@@ -29,6 +30,7 @@ mod register;
 mod register_many;
 mod registration;
 mod repeat;
+mod restore;
 mod run;
 mod services;
 mod show;
@@ -49,6 +51,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::client::{sse, target};
+pub use backup::{BackupArgs, backup};
 pub use completions::{CompletionsArgs, completions};
 pub use connection::{Connection, Output, ServerUrl};
 pub use deregister::DeregisterArgs;
@@ -61,6 +64,7 @@ pub use instances::InstancesArgs;
 pub use pick::PickArgs;
 pub use probe::ProbeArgs;
 pub use register::RegisterArgs;
+pub use restore::{RestoreArgs, restore};
 pub use run::{RunArgs, run};
 pub use services::ServicesArgs;
 pub use status::StatusArgs;
@@ -86,6 +90,16 @@ pub enum Command {
     /// Check the configuration and the zone files, and start nothing
     #[command(after_help = CHECK_EXAMPLES)]
     Check(ConfigArgs),
+    /// Save everything that a running server has registered
+    ///
+    /// The backup is small and has checksums. With --output json it is text that people can read and edit, one record on a
+    /// line. `srvd restore` takes both.
+    Backup(BackupArgs),
+    /// Put a backup in the place of a stopped server's state
+    ///
+    /// Nothing that is there is touched before the whole backup was read, and the revision goes on from the higher of
+    /// both, so that it never goes back. Every lease begins anew when the server starts.
+    Restore(RestoreArgs),
     /// A command that asks a running server; see [`run_client`].
     #[command(flatten)]
     Client(ClientCommand),

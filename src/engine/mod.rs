@@ -3,11 +3,12 @@
 //! A task of its own owns the registry and the store. Everybody else holds an [`Engine`] handle: reads go to the
 //! published [`Index`] and never wait; changes are sent to the task. A client's write is answered once it is durable and
 //! published. What srvd notices by itself (verdicts, lapses, what heartbeats report) is published at once and written
-//! soon after, so that a store that fails never keeps a dead instance in DNS.
+//! soon after, so that a store that fails or hangs never keeps a dead instance in DNS.
 
 mod caches;
 mod checks;
 mod clock;
+mod commits;
 mod deliveries;
 mod index;
 mod metrics;
@@ -19,6 +20,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod whole;
+mod writers;
 
 use std::sync::Arc;
 
@@ -37,6 +40,7 @@ pub use run::Runner;
 pub use standstill::Standstill;
 pub use store::{Batch, Loaded, Store, StoreError, Write};
 pub use watch::{Published, Snapshot, Subscription, Told, Window};
+pub use whole::Whole;
 
 use watch::Hub;
 
@@ -66,6 +70,8 @@ pub struct Engine {
     load_rules: Arc<RwLock<LoadRules>>,
     holds: Arc<Holds>,
     metrics: Arc<Metrics>,
+    /// Held for writing while changes are published that belong together.
+    publishing: Arc<RwLock<()>>,
     writes: mpsc::Sender<Request>,
     notes: mpsc::Sender<Request>,
     hub: Arc<Hub>,
@@ -133,8 +139,8 @@ impl Engine {
         let caches = Arc::new(Caches::new(rules.record_ttl));
         let load_rules = Arc::new(RwLock::new(rules.load));
         let holds = Arc::new(Holds::new(Arc::default()));
-        let metrics = Arc::<Metrics>::default();
-        let engine = Self { index, records, caches, clock, load_rules, holds, metrics, writes, notes, hub };
+        let (metrics, publishing) = (Arc::<Metrics>::default(), Arc::default());
+        let engine = Self { index, records, caches, clock, load_rules, holds, metrics, publishing, writes, notes, hub };
         let runner = Runner::new(&engine, store, rules, write_queue, note_queue);
         (engine, runner)
     }

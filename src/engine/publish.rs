@@ -26,6 +26,7 @@ pub(super) struct Publisher {
     hub: Arc<Hub>,
     holds: Arc<Holds>,
     metrics: Arc<Metrics>,
+    publishing: Arc<RwLock<()>>,
 }
 
 impl Publisher {
@@ -38,6 +39,7 @@ impl Publisher {
             hub: Arc::clone(&engine.hub),
             holds: Arc::clone(&engine.holds),
             metrics: Arc::clone(&engine.metrics),
+            publishing: Arc::clone(&engine.publishing),
         }
     }
 
@@ -57,10 +59,11 @@ impl Publisher {
 
     /// Shows what has changed, the first of it `since` then.
     pub fn changes(&self, registry: &Registry, changes: Changes, since: Instant) {
-        for change in &changes.records {
-            self.record(change);
+        {
+            let _moving = self.publishing.write();
+            changes.records.iter().for_each(|change| self.record(change));
+            self.services(registry, &changes.services());
         }
-        self.services(registry, &changes.services());
         self.metrics.publications.observe(since.elapsed());
         for change in &changes.records {
             if let RecordName::Settings(service) = &change.name {

@@ -36,6 +36,11 @@ impl Records {
         }
     }
 
+    /// All records.
+    pub fn all(&self) -> Vec<Record> {
+        self.published.read().values().map(|(_, record)| record.clone()).collect()
+    }
+
     /// All subscriptions, in the order of their ids, each with the revision after which its callback is told of changes:
     /// zero for those of before a restart.
     pub fn subscriptions(&self) -> Vec<(SubscriptionId, Revision, Arc<Subscription>)> {

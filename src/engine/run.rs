@@ -2,38 +2,57 @@
 //!
 //! While a batch is being committed the next one gathers, so the number of commits follows the speed of the store and
 //! not the number of clients (group commit).
+//!
+//! What is applied is published in the order of its revisions, so nothing else can be applied while writes that are not
+//! durable yet stand in the registry. A commit that takes longer than [`PATIENCE`] must not keep leases from lapsing,
+//! though. Then its writes are taken back, and verdicts and lapses go on over what is durable; once the commit has
+//! succeeded after all, the writes are applied anew and published. If it takes longer than [`GIVE_UP`], its writes are
+//! refused, and so are further ones until the store answers again.
+//!
+//! ```text
+//! writes ─► apply ─► commit ──in time──────────────────────► publish, reply
+//!                      ├──late──► take back ──succeeds─────► apply, publish, reply
+//!                      │              ├──fails─────────────► refuse, write what is true
+//!                      │              └──hangs──► refuse ──► once it ends: write what is true
+//!                      └──fails─► take back ───────────────► refuse, write what is true
+//! ```
+
+mod saving;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::caches::Caches;
+use super::commits::Commits;
 use super::publish::Publisher;
-use super::{Batch, Clock, Engine, Metrics, Request, Results, Standstill, Store, StoreError, Write, WriteError};
+use super::writers::{Commands, HANGS, Replies, Underway, Writers, refuse};
+use super::{Clock, Engine, Loaded, Metrics, Request, Results, Standstill, Store, StoreError, WriteError};
 use crate::model::{LoadRules, Moment, Revision, Tick};
 use crate::registry::{Changes, Command, Done, RecordName, Registry, Rules};
 
 /// Commands taken at once; those that came together stay together.
 const BATCH: usize = 4096;
-/// Revisions reserved ahead in the store; as many at most are skipped by a crash.
-const BLOCK: u64 = 8192;
 /// From a change that srvd noticed to its writing, when no client's write takes it along sooner.
 const SOON: Duration = Duration::from_millis(200);
-/// Records that are written along with others, or together when nothing else is written: more of them keep a client
-/// waiting that has nothing to do with them.
-const ALONG: usize = 4096;
 /// From a failed writing to the next attempt.
 const RETRY: Duration = Duration::from_secs(1);
+/// So long verdicts and lapses wait for writes that are being committed.
+pub(super) const PATIENCE: Duration = Duration::from_millis(250);
+/// So long writers wait for a commit that does not end. Beyond that no disk is slow, but hangs.
+pub(super) const GIVE_UP: Duration = Duration::from_secs(10);
 
 /// The owner of the registry and its store.
 #[derive(Debug)]
 pub struct Runner<S> {
     registry: Registry,
-    store: S,
+    commits: Commits<S>,
+    /// What the commit is about that is under way.
+    underway: Underway,
     rules: Rules,
     publisher: Publisher,
     caches: Arc<Caches>,
@@ -60,7 +79,8 @@ impl<S: Store> Runner<S> {
     ) -> Self {
         Self {
             registry: Registry::new(rules.clone(), Revision::ZERO),
-            store,
+            commits: Commits::to(store),
+            underway: Underway::default(),
             rules,
             publisher: Publisher::new(engine),
             caches: Arc::clone(&engine.caches),
@@ -78,17 +98,20 @@ impl<S: Store> Runner<S> {
 
     /// Reads the state from the store and publishes it. Every lease begins anew.
     pub async fn load(&mut self) -> Result<(), StoreError> {
-        let loaded = self.store.load().await?;
-        let now = self.clock.now();
-        self.registry = Registry::new(self.rules.clone(), loaded.revision);
-        for record in loaded.records {
-            self.registry.restore_record(record);
-        }
-        for stored in loaded.instances {
-            self.registry.restore(stored, now);
-        }
+        let (now, rules) = (self.clock.now(), &self.rules);
+        let mut begun: Option<(Registry, Revision)> = None;
+        let take = |part: Loaded| {
+            let begin = || (Registry::new(rules.clone(), part.revision), part.revision);
+            let (registry, _) = begun.get_or_insert_with(begin);
+            part.records.into_iter().for_each(|record| registry.restore_record(record));
+            part.instances.into_iter().for_each(|stored| registry.restore(stored, now));
+        };
+        self.commits.load(take).await?;
+        let (registry, revision) =
+            begun.unwrap_or_else(|| (Registry::new(rules.clone(), Revision::ZERO), Revision::ZERO));
+        self.registry = registry;
         self.reserved = self.registry.revision();
-        self.publisher.begin(&self.registry, loaded.revision);
+        self.publisher.begin(&self.registry, revision);
         Ok(())
     }
 
@@ -102,6 +125,8 @@ impl<S: Store> Runner<S> {
         tokio::pin!(stop);
         loop {
             let deadline = self.registry.next_deadline().map(|due| self.clock.instant(due));
+            let (free, hangs) = (self.commits.since().is_none(), self.hangs());
+            let give_up = self.commits.since().filter(|_| !hangs).map(|since| since + GIVE_UP);
             // In no fixed order: neither a flood of notes nor one of writes keeps the rest waiting.
             tokio::select! {
                 () = &mut stop => break,
@@ -110,11 +135,14 @@ impl<S: Store> Runner<S> {
                     None => break,
                     Some(notes) => self.note(notes).await,
                 },
-                writes = gather(&mut self.writes) => match writes {
+                writes = gather(&mut self.writes), if free || hangs => match writes {
                     None => break,
+                    Some(writes) if hangs => refuse(writes),
                     Some(writes) => self.write(writes).await,
                 },
-                () = at(self.save_at) => self.save().await,
+                () = at(self.save_at), if free => self.save(),
+                (took, result) = self.commits.ended() => self.ended(took, result).await,
+                () = at(give_up) => self.give_up(),
             }
         }
         self.finish().await;
@@ -153,9 +181,7 @@ impl<S: Store> Runner<S> {
         }
         self.unsaved.extend(changes.names());
         if self.registry.revision() > self.reserved {
-            // These revisions must not be given out again after a crash, so the reservation comes first. If the store
-            // fails, answers that are right now matter more than the serial after a crash.
-            self.save().await;
+            self.reserve().await;
         }
         self.publisher.changes(&self.registry, changes, since);
         if !self.unsaved.is_empty() && self.save_at.is_none() {
@@ -164,42 +190,129 @@ impl<S: Store> Runner<S> {
     }
 
     async fn write(&mut self, requests: Vec<Request>) {
-        let (now, since) = (self.clock.now(), oldest(&requests));
+        let since = oldest(&requests);
+        let commands = requests.iter().map(|request| request.commands.clone()).collect();
         let mut changes = Changes::default();
-        let replies = self.apply(requests, now, &mut changes);
-        let touched: BTreeSet<RecordName> = changes.names().collect();
-        let committed = if changes.is_empty() { Ok(()) } else { self.commit(&touched).await };
-        let failure = match committed {
-            Ok(()) => {
-                self.publisher.changes(&self.registry, changes, since);
-                None
+        let replies = self.apply(requests, self.clock.now(), &mut changes);
+        let writers = Writers { commands, replies, since };
+        if changes.is_empty() {
+            return self.publish(changes, writers);
+        }
+        self.begin(changes.names().collect());
+        self.await_commit(changes, writers).await;
+    }
+
+    /// Waits for the commit of `changes`, which stand in the registry, for as long as verdicts and lapses can wait.
+    async fn await_commit(&mut self, changes: Changes, writers: Writers) {
+        match self.commits.ended_within(PATIENCE).await {
+            Some((took, Ok(()))) => {
+                self.committed(took);
+                self.publish(changes, writers);
             }
-            Err(error) => {
-                let detail = super::describe(&error);
-                tracing::error!(error = detail, writes = touched.len(), "writes refused: the store does not take them");
-                self.registry.undo(&changes, now);
-                // It may have reached the disk all the same; what is true now is written again.
-                self.unsaved.extend(touched);
-                self.save_at.get_or_insert(Instant::now() + RETRY);
-                Some(Arc::<str>::from(detail))
+            Some((_, Err(error))) => {
+                self.registry.undo(&changes, self.clock.now());
+                self.failed(&error, Some(writers));
             }
-        };
-        for (reply, mut results) in replies {
-            if let Some(detail) = &failure {
-                let undone = results.iter_mut().filter(|result| result.is_ok());
-                undone.for_each(|result| *result = Err(WriteError::NotDurable(Arc::clone(detail))));
+            None => {
+                tracing::warn!(writes = self.underway.names.len(), "the store is slow; writes wait for it");
+                self.registry.undo(&changes, self.clock.now());
+                self.underway.writers = Some(writers);
             }
-            reply.send(results).ok();
+        }
+    }
+
+    /// Shows what is durable, and answers those who asked for it.
+    fn publish(&mut self, changes: Changes, writers: Writers) {
+        self.publisher.changes(&self.registry, changes, writers.since);
+        writers.reply(None);
+    }
+
+    /// Takes in that a commit has ended that nobody waited for.
+    async fn ended(&mut self, took: Duration, result: Result<(), StoreError>) {
+        let writers = self.underway.writers.take();
+        match (result, writers) {
+            (Ok(()), Some(writers)) => {
+                let durable = self.committed(took);
+                self.redo(durable, writers).await;
+            }
+            (Ok(()), None) => {
+                let given_up = self.underway.given_up;
+                let durable = self.committed(took);
+                if given_up {
+                    tracing::info!(?took, "the store answers again");
+                    self.unsaved.extend(durable);
+                    self.save_at = Some(Instant::now());
+                }
+            }
+            (Err(error), writers) => self.failed(&error, writers),
+        }
+    }
+
+    /// Carries out anew what was taken back, now that the store has it. If something else comes of it by now, as after
+    /// the removal of an instance, that is committed first.
+    async fn redo(&mut self, durable: BTreeSet<RecordName>, writers: Writers) {
+        let Writers { commands, replies, since } = writers;
+        let now = self.clock.now();
+        let mut changes = Changes::default();
+        let kept = commands.clone();
+        let (to, _): (Vec<_>, Vec<Results>) = replies.into_iter().unzip();
+        let results = commands.into_iter().map(|commands| self.apply_all(commands, now, &mut changes));
+        let results: Vec<Results> = results.collect();
+        let writers = Writers { commands: kept, replies: to.into_iter().zip(results).collect(), since };
+        let known = changes.names().all(|name| durable.contains(&name)) && self.registry.revision() <= self.reserved;
+        self.unsaved.extend(durable);
+        if known {
+            // Revisions, at least, are others than those that were written.
+            self.save_at.get_or_insert(Instant::now() + SOON);
+            return self.publish(changes, writers);
+        }
+        self.begin(changes.names().collect());
+        self.await_commit(changes, writers).await;
+    }
+
+    /// Refuses the writes of a commit that failed; they stand in the registry no more.
+    fn failed(&mut self, error: &StoreError, writers: Option<Writers>) {
+        self.metrics.failed_commits.increment();
+        let detail = super::describe(error);
+        let Underway { names, given_up, .. } = std::mem::take(&mut self.underway);
+        if writers.is_some() || given_up {
+            tracing::error!(error = detail, writes = names.len(), "writes refused: the store does not take them");
+        } else {
+            tracing::error!(error = detail, waiting = names.len(), "status changes are not written yet");
+        }
+        // They may have reached the disk all the same; what is true now is written again.
+        self.unsaved.extend(names);
+        self.save_at = Some(Instant::now() + RETRY);
+        if let Some(writers) = writers {
+            writers.reply(Some(&detail));
+        }
+    }
+
+    /// Whether the commit that is under way was given up.
+    fn hangs(&self) -> bool {
+        self.underway.given_up
+    }
+
+    /// Lets those go who wait for a commit that does not end.
+    fn give_up(&mut self) {
+        self.underway.given_up = true;
+        tracing::error!(after = ?GIVE_UP, "the store does not answer: writes are refused until it does");
+        if let Some(writers) = self.underway.writers.take() {
+            writers.reply(Some(HANGS));
         }
     }
 
     fn apply(&mut self, requests: Vec<Request>, now: Moment, changes: &mut Changes) -> Replies {
         let mut replies = Vec::with_capacity(requests.len());
         for Request { commands, reply, .. } in requests {
-            let results = commands.into_iter().map(|command| self.apply_one(command, now, changes)).collect();
+            let results = self.apply_all(commands, now, changes);
             replies.extend(reply.map(|reply| (reply, results)));
         }
         replies
+    }
+
+    fn apply_all(&mut self, commands: Commands, now: Moment, changes: &mut Changes) -> Results {
+        commands.into_iter().map(|command| self.apply_one(command, now, changes)).collect()
     }
 
     fn apply_one(&mut self, command: Command, now: Moment, changes: &mut Changes) -> Result<Done, WriteError> {
@@ -214,71 +327,12 @@ impl<S: Store> Runner<S> {
         }
         result.map_err(WriteError::from)
     }
-
-    /// Writes the present state of `touched` and of what is not written yet, or the first part of it.
-    async fn commit(&mut self, touched: &BTreeSet<RecordName>) -> Result<(), StoreError> {
-        let revision = self.registry.revision().0;
-        let reserve = (revision + BLOCK / 2 > self.reserved.0).then_some(Revision(revision + BLOCK));
-        self.commit_with(touched, reserve).await
-    }
-
-    async fn commit_with(
-        &mut self,
-        touched: &BTreeSet<RecordName>,
-        reserve: Option<Revision>,
-    ) -> Result<(), StoreError> {
-        let names: BTreeSet<&RecordName> = touched.iter().chain(self.unsaved.iter().take(ALONG)).collect();
-        let state = |name: &&RecordName| match self.registry.record(name) {
-            Some(record) => Write::Put(record),
-            None => Write::Remove((*name).clone()),
-        };
-        let batch = Batch { writes: names.iter().map(state).collect(), reserve };
-        let began = Instant::now();
-        self.store.commit(batch).await.inspect_err(|_| self.metrics.failed_commits.increment())?;
-        self.metrics.commits.observe(began.elapsed());
-        self.reserved = reserve.unwrap_or(self.reserved);
-        let written: Vec<RecordName> = names.into_iter().filter(|name| self.unsaved.contains(*name)).cloned().collect();
-        for name in written {
-            self.unsaved.remove(&name);
-        }
-        self.save_at = (!self.unsaved.is_empty()).then(Instant::now);
-        Ok(())
-    }
-
-    async fn save(&mut self) {
-        self.save_at = None;
-        if let Err(error) = self.commit(&BTreeSet::new()).await {
-            let waiting = self.unsaved.len();
-            tracing::error!(error = super::describe(&error), waiting, "status changes are not written yet");
-            self.save_at = Some(Instant::now() + RETRY);
-        }
-    }
-
-    /// Lets what still waits know, and gives back the revisions that were reserved and not used.
-    async fn finish(mut self) {
-        self.writes.close();
-        self.notes.close();
-        std::iter::from_fn(|| self.writes.try_recv().ok().or_else(|| self.notes.try_recv().ok())).for_each(drop);
-        let used = Some(self.registry.revision());
-        loop {
-            if let Err(error) = self.commit_with(&BTreeSet::new(), used).await {
-                let unsaved = self.unsaved.len();
-                tracing::error!(error = super::describe(&error), unsaved, "the last status changes are lost");
-                return;
-            }
-            if self.unsaved.is_empty() {
-                return;
-            }
-        }
-    }
 }
 
 /// When the first of these was handed over.
 fn oldest(requests: &[Request]) -> Instant {
     requests.iter().map(|request| request.since).min().unwrap_or_else(Instant::now)
 }
-
-type Replies = Vec<(oneshot::Sender<Results>, Results)>;
 
 /// Waits for a request, and takes those along that wait behind it as long as there is room for their commands; `None`
 /// when there will be no more. Dropped while it waits, it has taken nothing.

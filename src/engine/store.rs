@@ -10,8 +10,21 @@ pub trait Store: Send + 'static {
     /// Everything that was committed.
     fn load(&mut self) -> impl Future<Output = Result<Loaded, StoreError>> + Send;
 
+    /// The same in parts, so that nobody holds everything twice. Each part has the revision; the first has all records
+    /// that are no instances.
+    fn load_in_parts(
+        &mut self,
+        mut take: impl FnMut(Loaded) + Send,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move {
+            take(self.load().await?);
+            Ok(())
+        }
+    }
+
     /// Makes a batch durable, whole or not at all. When this returns `Ok`, the batch outlives a crash of the process
-    /// and of the machine, as far as the store promises that at all. After an error the next call tries afresh.
+    /// and of the machine, as far as the store promises that at all. After an error the next call tries afresh. The future
+    /// never blocks the thread that polls it: who waits for a disk does so on a thread of its own.
     fn commit(&mut self, batch: Batch) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
@@ -54,7 +67,9 @@ impl Write {
 pub enum StoreError {
     #[error("{path} is in use by another process")]
     InUse { path: String },
-    #[error("{path} is damaged: {detail}; restore it from a backup, or move it away to begin empty")]
+    #[error(
+        "{path} is damaged: {detail}; put a backup in its place with `srvd restore --replace`, or move it away to begin empty"
+    )]
     Damaged { path: String, detail: String },
     #[error("{path} was written by format {found}; this version reads up to {known}")]
     Format { path: String, found: u64, known: u64 },

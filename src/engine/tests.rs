@@ -13,6 +13,8 @@ use super::*;
 use crate::model::{CheckDefaults, Defaults, InstanceId, Registration, ServiceName, Settings, Span, Status};
 use crate::registry::Record;
 
+mod slow;
+
 const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// A store that remembers its batches, and fails when told to.

@@ -25,6 +25,7 @@ mod selection;
 mod serve;
 mod services;
 mod settings;
+mod snapshot;
 mod status;
 mod subscriptions;
 mod wait;
@@ -119,6 +120,7 @@ pub fn router(api: Api) -> Router {
         )
         .route("/v1/services/{service}/instances/{id}/resume", put(operator::resume))
         .route("/v1/services/{service}/instances/{id}/check", post(check::check))
+        .route("/v1/snapshot", get(snapshot::snapshot))
         .route("/v1/explain", get(explain::explain))
         .route("/v1/watch", get(watch::watch))
         .route("/v1/subscriptions", get(subscriptions::list))

@@ -4,6 +4,7 @@
 //! and can be shared by those that say the same ([`Registration::share`]).
 
 mod particulars;
+mod parts;
 mod written;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
 use self::particulars::{Particulars, SCHEME};
+pub use self::parts::Parts;
 pub use self::written::Written;
 use super::json::{self as read, Members, Shown};
 use super::lease::PackedTtl;

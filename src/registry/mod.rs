@@ -159,8 +159,8 @@ impl Registry {
         Some((service.revision, service.entries().iter().map(|entry| &entry.instance)))
     }
 
-    /// Takes back the newest changes, newest first: everything is again as it was before, with leases beginning anew.
-    /// Revisions are not reused.
+    /// Takes back the newest changes, newest first: everything is again as it was before, with those leases beginning
+    /// anew that were changed. Revisions are not reused.
     pub fn undo(&mut self, changes: &Changes, now: Moment) {
         for change in changes.records.iter().rev() {
             self.keep(&change.name, change.before.clone());
@@ -171,9 +171,15 @@ impl Registry {
         for event in changes.events.iter().rev() {
             match &event.before {
                 Some(before) => {
-                    before.pulse.restart(now.tick, before.registration.ttl());
-                    if before.condition.lapsed {
-                        before.pulse.lapse();
+                    let same_lease = |after: &Arc<Instance>| {
+                        Arc::ptr_eq(&after.registration, &before.registration)
+                            && after.condition.lapsed == before.condition.lapsed
+                    };
+                    if !event.after.as_ref().is_some_and(same_lease) {
+                        before.pulse.restart(now.tick, before.registration.ttl());
+                        if before.condition.lapsed {
+                            before.pulse.lapse();
+                        }
                     }
                     self.put(Arc::clone(before), now);
                 }

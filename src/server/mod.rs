@@ -15,6 +15,7 @@ mod settings;
 mod signals;
 mod zones;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -58,6 +59,19 @@ pub fn check(args: ConfigArgs) -> ExitCode {
         println!("srvd: the configuration is right; {count} zone {files} read");
         Ok(())
     }))
+}
+
+/// Where the configuration has the embedded store.
+///
+/// # Errors
+/// When the configuration is wrong, or has another store.
+pub fn store_directory(args: ConfigArgs) -> anyhow::Result<PathBuf> {
+    let store = Config::load(&sources(args))?.config.store;
+    match store.kind {
+        StoreKind::Embedded => Ok(store.path),
+        StoreKind::Memory => anyhow::bail!("store.kind is memory, which keeps nothing; there is nowhere to restore to"),
+        StoreKind::Etcd => anyhow::bail!("store.kind is etcd, which is restored with its own tools"),
+    }
 }
 
 fn finish(result: anyhow::Result<()>) -> ExitCode {

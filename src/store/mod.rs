@@ -1,13 +1,18 @@
-//! Places that keep the registry's state: one file each, behind the engine's port.
+//! Places that keep the registry's state: one for each file here, behind the engine's port.
 //!
-//! [`Memory`] forgets everything at the end; [`Embedded`] is one file on this machine. All of them pass the same battery
-//! of behaviours; a further one is a line there.
+//! [`Memory`] forgets everything at the end; [`Embedded`] is a directory on this machine. All of them pass the same
+//! battery of behaviours; a further one is a line there.
 
-mod codec;
 mod embedded;
 mod memory;
 #[cfg(test)]
 mod tests;
 
-pub use embedded::Embedded;
+pub use embedded::{Embedded, Outcome, Restoration, RestoreError};
 pub use memory::Memory;
+
+/// An error with its causes on one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

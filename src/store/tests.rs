@@ -1,4 +1,4 @@
-//! One battery of behaviours for every store that keeps state, and what only the embedded one can do.
+//! One battery of behaviours for every store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,26 +6,44 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Embedded, Memory};
-use crate::engine::{Batch, Store, StoreError, Write};
+use crate::engine::{Batch, Loaded, Store, Write};
 use crate::model::{
     CheckDefaults, Condition, Defaults, DrainedBy, Instance, InstanceId, Key, LeaseTtl, Maintenance, Moment, Pulse,
     Registration, Revision, SelfReport, ServiceName, Settings, Span, Subscription, SubscriptionId, Tick, Verdict,
-    WallTime,
+    Verdicts, WallTime,
 };
-use crate::registry::{Kind, Record, RecordName};
+use crate::registry::{Kind, Record, RecordName, Stored};
 
 /// A store that can be closed and opened again on the same state.
 trait Reopen: Store + Sized {
+    /// Whether the state outlives the store.
+    const KEEPS: bool;
+
     fn open(at: &Path) -> Self;
 }
 
 impl Reopen for Embedded {
+    const KEEPS: bool = true;
+
     fn open(at: &Path) -> Self {
         Self::at(at)
     }
 }
 
-fn key(service: &str, id: &str) -> Key {
+impl Reopen for Memory {
+    const KEEPS: bool = false;
+
+    fn open(_: &Path) -> Self {
+        Self
+    }
+}
+
+/// What is there again of what was written.
+fn kept<S: Reopen, T: Default>(written: T) -> T {
+    if S::KEEPS { written } else { T::default() }
+}
+
+pub(super) fn key(service: &str, id: &str) -> Key {
     Key { service: ServiceName::parse(service).unwrap(), id: InstanceId::parse(id).unwrap() }
 }
 
@@ -37,7 +55,7 @@ fn time(text: &str) -> WallTime {
     text.parse::<jiff::Timestamp>().unwrap().into()
 }
 
-fn instance(key: Key, weight: u16, revision: u64) -> Arc<Instance> {
+pub(super) fn instance(key: Key, weight: u16, revision: u64) -> Arc<Instance> {
     let defaults = Defaults { ttl: Span::from_secs(7), check: check_defaults(), checks: Vec::new() };
     let body = json!({"addresses": ["10.0.0.7", "2001:db8::7"], "port": 80, "weight": weight, "tags": ["v2"],
                       "metadata": {"n": [1, true, "x"]}, "checks": [{"kind": "http"}, {"kind": "tcp"}]});
@@ -61,7 +79,7 @@ fn instance(key: Key, weight: u16, revision: u64) -> Arc<Instance> {
     })
 }
 
-async fn put<S: Store>(store: &mut S, instances: &[&Arc<Instance>], reserve: Option<u64>) {
+pub(super) async fn put<S: Store>(store: &mut S, instances: &[&Arc<Instance>], reserve: Option<u64>) {
     let writes = instances.iter().map(|instance| Write::Put(Record::Instance(Arc::clone(instance)))).collect();
     store.commit(Batch { writes, reserve: reserve.map(Revision) }).await.unwrap();
 }
@@ -75,34 +93,114 @@ async fn what_was_committed_is_there_again<S: Reopen>(at: &Path) {
     let (a, b) = (instance(key("web", "a"), 3, 7), instance(key("db", "b"), 0, 8));
     put(&mut S::open(at), &[&a, &b], Some(100)).await;
     let loaded = S::open(at).load().await.unwrap();
-    assert_eq!(loaded.revision, Revision(100));
-    let mut found = loaded.instances;
-    found.sort_by_key(|stored| stored.revision);
-    for (stored, written) in found.iter().zip([a, b]) {
-        assert_eq!(stored.key, written.key);
-        assert_eq!(stored.registration, *written.registration);
-        assert_eq!(stored.condition, written.condition);
-        assert_eq!((stored.created_at.into(), stored.changed_at.into()), (written.created_at, written.changed_at));
-        assert_eq!(stored.revision, written.revision);
-    }
-    assert_eq!(found.len(), 2);
+    assert_eq!(loaded.revision, kept::<S, _>(Revision(100)));
+    assert_eq!(instances(&loaded), kept::<S, _>(said_of(&[a, b])));
+}
+
+async fn every_member_is_kept<S: Reopen>(at: &Path) {
+    let bodies = [
+        json!({"address": "db.example.com", "port": 1, "ttl": "none"}),
+        json!({"address": "10.0.0.7", "ports": {"http": 80}, "protocol": "udp", "scheme": "https", "version": "2.1 b"}),
+        json!({"address": "2001:db8::1", "port": 65535, "ports": {"http": 80, "metrics": 9100}, "weight": 65535,
+               "priority": 65535, "tags": ["v2", "not a label"], "status": "starting"}),
+        json!({"addresses": ["10.0.0.7"], "port": 80, "ttl": "24h", "deregister_after": "30d", "slow_start": "30s",
+               "metadata": {"a": "é", "b": [1.5, true, "x"], "c": []}, "status": "unhealthy"}),
+        json!({"address": "10.0.0.7", "port": 80, "checks": [{"kind": "grpc", "service": "a"},
+               {"kind": "http", "scheme": "https", "verify": false, "headers": {"host": "a"}, "expect": [204, "300-399"]}]}),
+        json!({"address": "10.0.0.7", "port": 80, "checks": []}),
+    ];
+    let defaults = Defaults { ttl: Span::from_secs(7), check: check_defaults(), checks: Vec::new() };
+    let numbered = (1..).zip(bodies).map(|(number, body)| {
+        let registration = Registration::from_json(&body, &defaults, [127, 0, 0, 1].into()).unwrap();
+        let verdicts = Verdicts::of(registration.checks().len(), []);
+        let condition = Condition { said: registration.status, checks: verdicts, ..Condition::default() };
+        let base = instance(key("web", &format!("i{number}")), 1, number);
+        Arc::new(Instance { registration: Arc::new(registration), condition, ..Arc::unwrap_or_clone(base) })
+    });
+    let written: Vec<Arc<Instance>> = numbered.collect();
+    put(&mut S::open(at), &written.iter().collect::<Vec<_>>(), None).await;
+    let loaded = S::open(at).load().await.unwrap();
+    assert_eq!(instances(&loaded), kept::<S, _>(said_of(&written)));
 }
 
 async fn the_last_state_of_a_key_counts<S: Reopen>(at: &Path) {
     let mut store = S::open(at);
     put(&mut store, &[&instance(key("web", "a"), 1, 1), &instance(key("web", "b"), 1, 2)], Some(10)).await;
-    put(&mut store, &[&instance(key("web", "a"), 2, 3)], None).await;
+    let last = instance(key("web", "a"), 2, 3);
+    put(&mut store, &[&last], None).await;
     let gone = ["b", "never"].map(|id| Write::Remove(RecordName::Instance(key("web", id))));
     store.commit(Batch { writes: gone.into(), reserve: None }).await.unwrap();
     drop(store);
     let loaded = S::open(at).load().await.unwrap();
-    assert_eq!(loaded.revision, Revision(10), "a batch without a reservation leaves it");
-    let found: Vec<_> = loaded.instances.iter().map(|stored| stored.registration.weight.0).collect();
-    assert_eq!(found, [2]);
+    assert_eq!(loaded.revision, kept::<S, _>(Revision(10)), "a batch without a reservation leaves it");
+    assert_eq!(instances(&loaded), kept::<S, _>(said_of(&[last])));
+}
+
+async fn what_went_can_come_back<S: Reopen>(at: &Path) {
+    let mut store = S::open(at);
+    let back = instance(key("web", "a"), 2, 3);
+    put(&mut store, &[&instance(key("web", "a"), 1, 1)], None).await;
+    let gone = Write::Remove(RecordName::Instance(key("web", "a")));
+    store.commit(Batch { writes: vec![gone], reserve: Some(Revision(7)) }).await.unwrap();
+    put(&mut store, &[&back], None).await;
+    drop(store);
+    assert_eq!(instances(&S::open(at).load().await.unwrap()), kept::<S, _>(said_of(&[back])));
+}
+
+async fn a_large_batch_is_there_whole<S: Reopen>(at: &Path) {
+    let written: Vec<_> = (0..10_000).map(|number| instance(key("web", &format!("i{number}")), 1, number)).collect();
+    put(&mut S::open(at), &written.iter().collect::<Vec<_>>(), Some(20_000)).await;
+    let loaded = S::open(at).load().await.unwrap();
+    assert_eq!(instances(&loaded).len(), kept::<S, _>(10_000));
+}
+
+async fn records_come_before_instances<S: Reopen>(at: &Path) {
+    let mut store = S::open(at);
+    let many: Vec<_> = (0..10_000).map(|number| instance(key("web", &format!("i{number}")), 1, number)).collect();
+    put(&mut store, &many.iter().collect::<Vec<_>>(), Some(9)).await;
+    let writes = records("").into_iter().map(Write::Put).collect();
+    store.commit(Batch { writes, reserve: None }).await.unwrap();
+    drop(store);
+    let mut parts = Vec::new();
+    let count = |part: Loaded| parts.push((part.revision, part.records.len(), part.instances.len()));
+    S::open(at).load_in_parts(count).await.unwrap();
+    assert_eq!(parts[0].1, kept::<S, _>(records("").len()), "all in the first part");
+    assert!(parts.iter().all(|(revision, _, _)| *revision == kept::<S, _>(Revision(9))));
+    let total: usize = parts.iter().map(|(_, _, instances)| instances).sum();
+    assert_eq!(total, kept::<S, _>(10_000));
+}
+
+async fn an_empty_batch_is_no_change<S: Reopen>(at: &Path) {
+    let mut store = S::open(at);
+    put(&mut store, &[&instance(key("web", "a"), 1, 1)], Some(5)).await;
+    store.commit(Batch::default()).await.unwrap();
+    drop(store);
+    let loaded = S::open(at).load().await.unwrap();
+    assert_eq!((loaded.revision, loaded.instances.len()), kept::<S, _>((Revision(5), 1)));
+}
+
+/// What instances say, in the order of their revisions, to compare.
+fn instances(loaded: &Loaded) -> Vec<String> {
+    let mut stored: Vec<_> = loaded.instances.iter().collect();
+    stored.sort_by_key(|stored| stored.revision);
+    stored.into_iter().map(|stored| format!("{stored:?}")).collect()
+}
+
+/// The same of those that are written.
+fn said_of(written: &[Arc<Instance>]) -> Vec<String> {
+    let stored = written.iter().map(|instance| Stored {
+        key: instance.key.clone(),
+        registration: (*instance.registration).clone(),
+        condition: instance.condition.clone(),
+        created_at: instance.created_at.timestamp(),
+        changed_at: instance.changed_at.timestamp(),
+        revision: instance.revision,
+    });
+    instances(&Loaded { instances: stored.collect(), ..Loaded::default() })
 }
 
 /// A record of each kind but instances, under names that two kinds share.
-fn records(text: &str) -> Vec<Record> {
+pub(super) fn records(text: &str) -> Vec<Record> {
     let service = ServiceName::parse("web").unwrap();
     let settings = json!({"record_ttl": 1, "description": text, "default_checks": [{"kind": "tcp"}]});
     let subscription = json!({"service": "web", "callback": format!("http://127.0.0.1/{text}")});
@@ -134,12 +232,12 @@ async fn every_kind_of_record_is_kept<S: Reopen>(at: &Path) {
     let mut store = S::open(at);
     let mut loaded = store.load().await.unwrap();
     loaded.records.sort_by_key(Record::name);
-    assert_eq!((said(&loaded.records), loaded.instances.len()), (said(&records("second")), 1));
+    assert_eq!((said(&loaded.records), loaded.instances.len()), kept::<S, _>((said(&records("second")), 1)));
     let gone = loaded.records.iter().map(|record| Write::Remove(record.name())).collect();
     store.commit(Batch { writes: gone, reserve: None }).await.unwrap();
     drop(store);
     let loaded = S::open(at).load().await.unwrap();
-    assert_eq!((loaded.records.len(), loaded.instances.len()), (0, 1));
+    assert_eq!((loaded.records.len(), loaded.instances.len()), kept::<S, _>((0, 1)));
 }
 
 #[test]
@@ -149,105 +247,37 @@ fn every_kind_is_tried() {
     assert!(Kind::ALL.iter().all(|kind| kinds.contains(kind)));
 }
 
-/// Runs every behaviour over a store.
+/// Runs every behaviour over every store.
 macro_rules! battery {
-    ($store:ident: $($behaviour:ident)*) => {
+    ($($name:ident: $store:ty;)*) => {
+        $(mod $name {
+            use super::*;
+            battery!(@each $store:
+                a_new_store_is_empty
+                what_was_committed_is_there_again
+                every_member_is_kept
+                the_last_state_of_a_key_counts
+                what_went_can_come_back
+                a_large_batch_is_there_whole
+                records_come_before_instances
+                every_kind_of_record_is_kept
+                an_empty_batch_is_no_change
+            );
+        })*
+    };
+    (@each $store:ty: $($behaviour:ident)*) => {
         $(
             #[tokio::test]
             async fn $behaviour() {
                 let directory = tempfile::tempdir().unwrap();
-                super::$behaviour::<super::$store>(directory.path()).await;
+                super::$behaviour::<$store>(directory.path()).await;
             }
         )*
     };
 }
 
-mod embedded {
-    battery!(Embedded:
-        a_new_store_is_empty
-        what_was_committed_is_there_again
-        the_last_state_of_a_key_counts
-        every_kind_of_record_is_kept
-    );
-}
-
-#[tokio::test]
-async fn memory_takes_everything_and_keeps_nothing() {
-    let mut store = Memory;
-    put(&mut store, &[&instance(key("web", "a"), 1, 1)], Some(1)).await;
-    assert!(store.load().await.unwrap().instances.is_empty());
-}
-
-#[tokio::test]
-async fn a_file_in_use_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut first = Embedded::at(directory.path());
-    first.load().await.unwrap();
-    let second = Embedded::at(directory.path()).load().await.unwrap_err();
-    assert!(matches!(second, StoreError::InUse { .. }), "{second}");
-    drop(first);
-    Embedded::at(directory.path()).load().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_damaged_file_is_refused_and_left_as_it_is() {
-    let directory = tempfile::tempdir().unwrap();
-    put(&mut Embedded::at(directory.path()), &[&instance(key("web", "a"), 1, 1)], None).await;
-    let file = directory.path().join("registry.redb");
-    let mut octets = std::fs::read(&file).unwrap();
-    octets[..64].fill(0x55);
-    std::fs::write(&file, &octets).unwrap();
-    let error = Embedded::at(directory.path()).load().await.unwrap_err();
-    assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
-    assert_eq!(std::fs::read(&file).unwrap(), octets);
-}
-
-/// Writes rows as an older version did, past the store.
-fn write_rows(at: &Path, format: u64, instances: &[(&str, String)]) {
-    let database = redb::Database::create(at.join("registry.redb")).unwrap();
-    let transaction = database.begin_write().unwrap();
-    {
-        let mut about = transaction.open_table(redb::TableDefinition::<&str, u64>::new("about")).unwrap();
-        about.insert("format", format).unwrap();
-        about.insert("revision", 70).unwrap();
-        let mut table = transaction.open_table(redb::TableDefinition::<&str, &[u8]>::new("instances")).unwrap();
-        for (name, value) in instances {
-            table.insert(name, value.as_bytes()).unwrap();
-        }
-    }
-    transaction.commit().unwrap();
-}
-
-#[tokio::test]
-async fn a_file_of_the_first_format_is_read_and_raised() {
-    let directory = tempfile::tempdir().unwrap();
-    let row = |checks: serde_json::Value| {
-        let registration = json!({"address": "10.0.0.7", "port": 80, "ttl": "none", "checks": checks});
-        json!({"registration": registration, "draining": true, "lapsed": false, "said": "healthy", "verdicts": ["passing"],
-               "created_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z", "revision": 7})
-        .to_string()
-    };
-    let check = json!({"kind": "tcp", "interval": "1s", "timeout": "1s", "rise": 1, "fall": 1});
-    write_rows(directory.path(), 1, &[("web/a", row(json!([check]))), ("web/b", row(json!([])))]);
-    let mut store = Embedded::at(directory.path());
-    let loaded = store.load().await.unwrap();
-    let brings: Vec<_> = loaded.instances.iter().map(|stored| stored.registration.brings_checks).collect();
-    assert_eq!((brings, loaded.revision), (vec![true, false], Revision(70)));
-    assert!(loaded.instances.iter().all(|stored| stored.condition.draining == Some(DrainedBy::Itself)));
-    put(&mut store, &[&instance(key("web", "c"), 1, 71)], None).await;
-    assert_eq!(store.load().await.unwrap().instances.len(), 3);
-    drop(store);
-    let database = redb::Database::create(directory.path().join("registry.redb")).unwrap();
-    let about = redb::TableDefinition::<&str, u64>::new("about");
-    let transaction = redb::ReadableDatabase::begin_read(&database).unwrap();
-    let format = transaction.open_table(about).unwrap().get("format").unwrap().unwrap().value();
-    assert_eq!(format, 2, "an older version must not take it for its own");
-}
-
-#[tokio::test]
-async fn a_file_of_a_later_format_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    write_rows(directory.path(), 3, &[]);
-    let error = Embedded::at(directory.path()).load().await.unwrap_err();
-    assert!(matches!(error, StoreError::Format { found: 3, known: 2, .. }), "{error}");
+// A further store is a line here.
+battery! {
+    memory: Memory;
+    embedded: Embedded;
 }

@@ -63,11 +63,16 @@ impl Client {
 
     #[track_caller]
     pub fn send(&self, request: Request) -> Reply {
-        let connection = TcpStream::connect(self.address).unwrap_or_else(|error| panic!("{}: {error}", self.address));
-        connection.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
-        connection.set_write_timeout(Some(SILENCE)).expect("a timeout above zero");
         let line = request.line();
-        exchange(connection, &request, &self.authority()).unwrap_or_else(|error| panic!("{line}: {error}"))
+        self.try_send(&request).unwrap_or_else(|error| panic!("{line} to {}: {error}", self.address))
+    }
+
+    /// Sends a request to a server that may go away.
+    pub fn try_send(&self, request: &Request) -> io::Result<Reply> {
+        let connection = TcpStream::connect(self.address)?;
+        connection.set_read_timeout(Some(SILENCE))?;
+        connection.set_write_timeout(Some(SILENCE))?;
+        exchange(connection, request, &self.authority())
     }
 }
 

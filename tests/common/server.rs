@@ -22,6 +22,8 @@ pub struct Setup {
     sets: Vec<String>,
     environment: Vec<(String, String)>,
     config: Option<String>,
+    /// What runs the program, with its own arguments.
+    through: Vec<String>,
 }
 
 impl Setup {
@@ -36,6 +38,7 @@ impl Setup {
             sets: Vec::new(),
             environment: Vec::new(),
             config: None,
+            through: Vec::new(),
         }
     }
 
@@ -48,6 +51,12 @@ impl Setup {
     /// Adds a variable to the server's environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Has `program` run the server; what it is given after these arguments is the server's command line.
+    pub fn through(mut self, program: &[&str]) -> Self {
+        self.through = program.iter().map(|&word| word.to_owned()).collect();
         self
     }
 
@@ -129,7 +138,9 @@ impl Setup {
 
     fn command(&self) -> Command {
         let directory = self.directory.path();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_srvd"));
+        let words: Vec<&str> = self.through.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_srvd")]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SRVD_")) {
             command.env_remove(name);
         }
