@@ -70,10 +70,12 @@ impl Serving {
             watchers: http::Watchers::among(connections),
             scrapes: http::Scrapes::default(),
             requests: Arc::default(),
+            history: Arc::default(),
             sources: sources(parts),
             stopping: stop.clone(),
         };
         let (dns_runtime, workers) = serve_dns(parts, listeners.dns, &tasks, &stop)?;
+        tasks.spawn(http::sample(api.clone()));
         let router = http::router(api);
         for listener in listeners.http {
             let listener = tokio::net::TcpListener::from_std(listener)?;

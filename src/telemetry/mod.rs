@@ -1,5 +1,7 @@
-//! What the server says about itself while it runs: log lines on standard error, and [`metrics`] for who asks.
+//! What the server says about itself while it runs: log lines on standard error, [`metrics`] for who asks, and a
+//! [`history`] of some of them.
 
+pub mod history;
 pub mod metrics;
 mod process;
 
