@@ -7,6 +7,7 @@ mod batch;
 mod body;
 mod calls;
 mod check;
+mod console;
 mod events;
 mod explain;
 mod heartbeats;

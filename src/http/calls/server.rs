@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::http::openapi::{self, Content, Operation};
-use crate::http::{history, metrics, status};
+use crate::http::{console, history, metrics, status};
 
 pub fn calls() -> Vec<Call> {
     vec![
@@ -12,6 +12,7 @@ pub fn calls() -> Vec<Call> {
         Call::always("/readyz", status::ready, ready()),
         Call::always("/metrics", metrics::metrics, figures()),
         Call::always("/openapi.json", openapi::openapi, description()),
+        Call::always("/", console::console, page()),
     ]
 }
 
@@ -51,4 +52,8 @@ fn figures() -> Operation {
 
 fn description() -> Operation {
     about("openapi", "This description").replies(200, "OpenAPI 3.1.", Content::Json("Document"))
+}
+
+fn page() -> Operation {
+    about("console", "The console, for people").replies(200, "One page.", Content::Text("text/html"))
 }
