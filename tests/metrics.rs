@@ -14,7 +14,7 @@ use common::{Server, Setup, eventually};
 use serde_json::{Value, json};
 
 /// Every family that users may build on, and what it is.
-const FAMILIES: [(&str, &str); 37] = [
+const FAMILIES: [(&str, &str); 39] = [
     ("srvd_dns_queries_total", "counter"),
     ("srvd_dns_query_duration_seconds", "histogram"),
     ("srvd_dns_truncated_total", "counter"),
@@ -43,6 +43,8 @@ const FAMILIES: [(&str, &str); 37] = [
     ("srvd_watchers", "gauge"),
     ("srvd_revision", "gauge"),
     ("srvd_ready", "gauge"),
+    ("srvd_query_log_dropped_total", "counter"),
+    ("srvd_access_log_dropped_total", "counter"),
     ("srvd_http_requests_total", "counter"),
     ("srvd_http_request_duration_seconds", "histogram"),
     ("process_cpu_seconds_total", "counter"),

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use super::exchange::{Exchange, Written};
 use super::metrics::{Metrics, ZoneLabel, ZoneLabels};
 use super::query::{self, Query};
+use super::query_log::QueryLog;
 use super::reply::Reply;
 use super::{Client, Settings};
 use crate::answer::{Catalog, Live};
@@ -31,6 +32,7 @@ pub struct Present {
 pub struct Responder {
     index: Arc<Index>,
     metrics: Arc<Metrics>,
+    queries: Arc<QueryLog>,
     present: ArcSwap<Present>,
 }
 
@@ -38,12 +40,22 @@ impl Responder {
     pub fn new(catalog: Catalog, index: Arc<Index>, settings: Settings) -> Self {
         let metrics = Arc::<Metrics>::default();
         let labels = metrics.labels(&catalog);
-        Self { index, metrics, present: ArcSwap::from_pointee(Present { catalog, settings, labels }) }
+        Self {
+            index,
+            metrics,
+            queries: Arc::default(),
+            present: ArcSwap::from_pointee(Present { catalog, settings, labels }),
+        }
     }
 
     /// The figures of what is answered, which those who call [`Self::respond`] keep.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// The log of what is answered, which those who call [`Self::respond`] keep too.
+    pub fn queries(&self) -> &Arc<QueryLog> {
+        &self.queries
     }
 
     /// Answers from another catalog and by other settings from now on. What was there is given back, so that freeing it

@@ -71,7 +71,11 @@ async fn attend(mut stream: TcpStream, client: SocketAddr, place: Place, shared:
         let client = Client { address: client.ip(), transport: Transport::Tcp { idle } };
         let began = Instant::now();
         match shared.responder.respond(query, &client, rand::rng().next_u64(), now, out) {
-            Some(reply) => tally.answered(&reply, began.elapsed()),
+            Some(reply) => {
+                let took = began.elapsed();
+                tally.answered(&reply, took);
+                shared.responder.queries().note(query, client.address, Carrier::Tcp, reply.rcode, took);
+            }
             None => {
                 tally.ignored();
                 return false;

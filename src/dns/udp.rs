@@ -127,7 +127,9 @@ impl Shared {
                 false
             }
         };
-        tally.answered(&reply, began.elapsed());
+        let took = began.elapsed();
+        tally.answered(&reply, took);
+        self.responder.queries().note(packet, address, Carrier::Udp, reply.rcode, took);
         sends
     }
 

@@ -65,7 +65,7 @@ fn text(api: &Api) -> String {
     to.gauge("srvd_checks", "Checks of registered instances.", checks.total());
     to.gauge("srvd_checks_in_flight", "Checks that run.", checks.in_flight());
     to.gauge("srvd_watchers", "Clients that watch or wait for changes.", api.watchers.count());
-    for source in [api.engine.metrics() as &dyn Source, &checks.metrics, &*api.requests] {
+    for source in [api.engine.metrics() as &dyn Source, &checks.metrics, &*api.requests, &*api.access] {
         source.tell(&mut to);
     }
     api.sources.iter().for_each(|source| source.tell(&mut to));

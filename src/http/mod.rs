@@ -3,6 +3,7 @@
 //! [`router`] is the whole API over an [`Api`], without a socket; [`fn@serve`] puts it on one. Every refusal is a problem
 //! document (RFC 9457), written in one place (`problem`); every body is read in one place (`body`).
 
+mod access;
 mod batch;
 mod body;
 mod calls;
@@ -45,6 +46,7 @@ use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
+pub use access::AccessLog;
 pub use body::Room;
 pub use history::sample;
 pub use metrics::Scrapes;
@@ -83,6 +85,7 @@ pub struct Api {
     pub watchers: Watchers,
     pub scrapes: Scrapes,
     pub requests: Arc<Requests>,
+    pub access: Arc<AccessLog>,
     /// Some figures of the last hour.
     pub history: Arc<History>,
     /// Who has figures beside the engine, the checks and this API.

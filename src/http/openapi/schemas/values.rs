@@ -33,7 +33,6 @@ pub fn schemas() -> Vec<Named> {
             "Health",
             json!({"enum": ["healthy", "degraded", "down"], "description": "All, some or no instances are healthy."}),
         ),
-        ("SafeReason", text(0..=limits::MESSAGE, "Words for people.")),
     ]
 }
 
