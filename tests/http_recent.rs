@@ -27,18 +27,30 @@ fn the_latest_changes_are_told_newest_first() {
     server.register("db", "a", instance());
     server.api.put_empty("/v1/services/web/instances/a/drain").expect(200);
     server.api.delete("/v1/services/web/instances/b").expect(204);
+    // A weight that moves with the load is no news.
+    server.register("web", "a", json!({ "address": "10.0.0.7", "port": 8080, "ttl": "none", "weight": 100 }));
+    let path = "/v1/services/web/instances/a";
+    server.api.put(&format!("{path}/heartbeat"), json!({ "load": { "cpu": 1 } })).expect(204);
+    assert_eq!(server.instance("web", "a")["effective_weight"], 60);
     let all = server.api.get("/v1/events").expect(200);
     assert_eq!(
         told(&all),
-        ["web/b deregistered", "web/a status", "db/a registered", "web/b registered", "web/a registered"]
+        [
+            "web/a updated",
+            "web/b deregistered",
+            "web/a status",
+            "db/a registered",
+            "web/b registered",
+            "web/a registered"
+        ]
     );
     assert_eq!(all.json()["revision"], all.revision());
-    let drained = &all.json()["events"][1];
+    let drained = &all.json()["events"][2];
     assert_eq!((&drained["previous_status"], &drained["instance"]["status"]), (&json!("healthy"), &json!("draining")));
     for (query, expected) in [
-        ("service=web&id=a", &["web/a status", "web/a registered"][..]),
+        ("service=web&id=a", &["web/a updated", "web/a status", "web/a registered"][..]),
         ("service=db", &["db/a registered"]),
-        ("limit=1", &["web/b deregistered"]),
+        ("limit=1", &["web/a updated"]),
         ("service=none", &[]),
     ] {
         assert_eq!(told(&server.api.get(&format!("/v1/events?{query}")).expect(200)), expected, "{query}");

@@ -9,6 +9,7 @@ use super::problem::Problem;
 use super::{Api, listing, render, stamped};
 use crate::engine::Published;
 use crate::model::{InstanceId, Invalid, Reason, ServiceName, limits};
+use crate::registry::Change;
 
 /// Changes in a reply that does not ask for another number.
 const USUAL: u64 = 50;
@@ -23,7 +24,9 @@ pub async fn recent(State(api): State<Api>, mut params: Params) -> Result<Respon
         return Err(Invalid::at("service", Reason::Missing).into());
     }
     let revision = api.engine.revision();
-    let wanted = |change: &Published| id.as_ref().is_none_or(|id| change.key.id == *id);
+    // Weights breathe with load and slow starts, and would crowd out everything else.
+    let is_news = |change: &Published| change.change != Change::Weight;
+    let wanted = |change: &Published| is_news(change) && id.as_ref().is_none_or(|id| change.key.id == *id);
     let events = api.engine.recent(service.as_ref(), limit as usize, wanted);
     let now = api.engine.clock().now();
     let head = Map::from_iter([("revision".to_owned(), revision.0.into())]);

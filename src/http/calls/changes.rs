@@ -38,7 +38,8 @@ fn watch_changes() -> Operation {
 
 fn recent() -> Operation {
     about("recentChanges", "The latest changes, newest first")
-        .about("As far back as they are kept in memory: thousands of changes, none from before a restart.")
+        .about("As far back as they are kept in memory: thousands of changes, none from before a restart. Those of a weight alone \
+             are left out.")
         .query("service", "Only changes of this service.", reference("ServiceName"))
         .query("id", "Only changes of this instance of the service.", reference("InstanceId"))
         .query("limit", "At most so many; 50 unless given.", values::integer(limits::EVENTS, "A number of changes."))

@@ -8,10 +8,13 @@ const growth = (samples, per = 1) => samples.slice(1).map((sample, at) => {
   return { at: Date.parse(sample.at), grown };
 });
 
+/** One in so many samples, the newest with them. */
+const each = (samples, many) => samples.filter((_, at) => (samples.length - 1 - at) % many === 0);
+
 /** A bound above `value` that reads well. */
 const roundUp = (value) => {
   const scale = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
-  return [1, 2, 2.5, 5, 10].map((step) => step * scale).find((bound) => bound >= value) || 1;
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * scale).find((bound) => bound >= value) || 1;
 };
 
 /** A chart of `series` (`{ word, hue, of }`) over `points`, with `unit` for what is read out. */
@@ -26,7 +29,7 @@ const chart = (points, series, unit, width) => {
   const parts = [];
   for (const share of [0, 0.5, 1]) {
     parts.push(svg('line', { class: 'grid', x1: left, x2: width, y1: y(most * share), y2: y(most * share) }));
-    parts.push(svg('text', { x: left - 6, y: y(most * share) + 4, 'text-anchor': 'end' }, rate(most * share)));
+    parts.push(svg('text', { x: left - 6, y: y(most * share) + 4, 'text-anchor': 'end' }, number(Number((most * share).toFixed(2)))));
   }
   for (const minutes of [60, 45, 30, 15, 0]) {
     const anchor = minutes === 60 ? 'start' : minutes === 0 ? 'end' : 'middle';

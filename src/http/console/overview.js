@@ -12,7 +12,7 @@ const changeText = (change) => {
   const status = change.instance?.status;
   if (change.change !== 'status') return WORDS[change.change] || change.change;
   if (status === change.previous_status) return `weighs ${change.instance.effective_weight}`;
-  return change.instance?.reason || (status === 'healthy' ? `healthy again, after ${change.previous_status}` : status);
+  return change.instance?.reason || ({ starting: 'has started' }[status === 'healthy' && change.previous_status] || (status === 'healthy' ? `healthy again, after ${change.previous_status}` : status));
 };
 
 /** A list of changes, newest first. */
@@ -77,7 +77,7 @@ const overview = {
     this.samples();
     if (server.status) this.look();
     this.drawTiles();
-    const told = await call('/v1/events?limit=200').catch(() => null);
+    const told = await call('/v1/events?limit=14').catch(() => null);
     if (told) this.changes = told.events.filter(isNews).slice(0, SHOWN_CHANGES);
     this.fresh = Math.max(0, ...this.changes.map(({ revision }) => revision));
     this.drawEvents();
@@ -113,7 +113,7 @@ const overview = {
     const settled = samples.filter((sample, at) => at < samples.length - 1 || at === 0 || Date.parse(sample.at) - Date.parse(samples[at - 1].at) > 2000);
     const width = Math.max(280, Math.min(1100, this.places.queries.clientWidth - 34));
     put(this.places.queries, chart(growth(settled), QUERIES, 'a second', width));
-    put(this.places.registry, chart(growth(settled, 60), REGISTRY, 'a minute', width));
+    put(this.places.registry, chart(growth(each(settled, 6), 60), REGISTRY, 'a minute', width));
     const now = growth(settled).at(-1);
     this.rate = now ? rate(now.grown('queries')) : '0';
     this.drawTiles();

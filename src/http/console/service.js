@@ -103,7 +103,7 @@ const instance = {
   },
   async read() {
     const path = `/v1/services/${encodeURIComponent(this.name)}/instances/${encodeURIComponent(this.id)}`;
-    const query = new URLSearchParams({ service: this.name, id: this.id, limit: 200 });
+    const query = new URLSearchParams({ service: this.name, id: this.id, limit: 40 });
     try {
       const past = call(`/v1/events?${query}`);
       past.catch(() => {});
