@@ -19,7 +19,7 @@ pub use schemas::{reference, values};
 use super::calls::{self, Call};
 
 /// What every refusal can be, beside what a call says of itself.
-const REFUSALS: [(u16, &str); 13] = [
+const REFUSALS: [(u16, &str); 12] = [
     (400, "The body is not JSON, or broke off."),
     (403, "The request comes from a web page of another origin."),
     (404, "What the path names is not there."),
@@ -35,7 +35,6 @@ const REFUSALS: [(u16, &str); 13] = [
         503,
         "The state is not loaded, the store takes no change, the server is stopping, or there is no room or nothing to give.",
     ),
-    (507, "There is no room for more."),
 ];
 
 /// `GET /openapi.json`
