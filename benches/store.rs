@@ -144,11 +144,11 @@ fn instance(number: u64, registration: Registration) -> Instance {
     let id = InstanceId::parse(&format!("i{number}")).expect("a name");
     Instance {
         key: Key { service, id },
-        pulse: Arc::new(Pulse::begin(Tick(0), registration.ttl)),
+        pulse: Arc::new(Pulse::begin(Tick(0), registration.ttl())),
         registration: Arc::new(registration),
         condition: Condition::default(),
-        created_at: jiff::Timestamp::UNIX_EPOCH,
-        changed_at: jiff::Timestamp::UNIX_EPOCH,
+        created_at: jiff::Timestamp::UNIX_EPOCH.into(),
+        changed_at: jiff::Timestamp::UNIX_EPOCH.into(),
         revision: Revision(number + 1),
     }
 }

@@ -14,7 +14,7 @@ use common::{Server, Setup, eventually};
 use serde_json::{Value, json};
 
 /// Every family that users may build on, and what it is.
-const FAMILIES: [(&str, &str); 37] = [
+const FAMILIES: [(&str, &str); 39] = [
     ("srvd_dns_queries_total", "counter"),
     ("srvd_dns_query_duration_seconds", "histogram"),
     ("srvd_dns_truncated_total", "counter"),
@@ -43,6 +43,8 @@ const FAMILIES: [(&str, &str); 37] = [
     ("srvd_watchers", "gauge"),
     ("srvd_revision", "gauge"),
     ("srvd_ready", "gauge"),
+    ("srvd_query_log_dropped_total", "counter"),
+    ("srvd_access_log_dropped_total", "counter"),
     ("srvd_http_requests_total", "counter"),
     ("srvd_http_request_duration_seconds", "histogram"),
     ("process_cpu_seconds_total", "counter"),
@@ -113,6 +115,18 @@ fn every_promised_family_is_there_from_the_start() {
         assert!(FAMILIES.contains(&family), "{family:?} is not listed here");
     }
     server.api.get("/metrics?x=1").expect(422);
+}
+
+/// Prometheus asks for gzip, and whoever compresses a body asks it on after its end.
+#[test]
+fn a_compressed_scrape_ends_as_it_should() {
+    let server = Server::start();
+    for _ in 0..3 {
+        let request = Request::new("GET", "/metrics").header("Accept-Encoding", "gzip");
+        let reply = server.api.send(request).expect(200);
+        assert_eq!((reply.header("Content-Encoding"), &reply.body[..2]), (Some("gzip"), &[0x1f, 0x8b][..]));
+    }
+    assert!(!server.process.log().contains("panicked"), "{}", server.process.log());
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl Block {
 
     /// How many instances there are, at least one.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         usize::from(self.0[5])
     }
 
@@ -169,7 +169,7 @@ impl Block {
 
     /// The instance with this id, in lower case.
     pub fn find(&self, id: &[u8]) -> Option<Entry<'_>> {
-        let (mut low, mut high) = (0, self.len());
+        let (mut low, mut high) = (0, self.count());
         while low < high {
             let middle = low.midpoint(high);
             let entry = self.entry(middle);

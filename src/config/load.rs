@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::agree::Agreement;
 use super::given::{Gathered, Given};
-use super::table::{Effect, ROWS, Row};
+use super::table::{ROWS, Row};
 use super::{Config, Origin, Origins, Problem, Problems, Reason, file, outside};
 
 /// The file that is read when none is named, if it is there.
@@ -96,18 +96,6 @@ fn read_row(row: &'static Row, config: &mut Config, origins: &mut Origins, gathe
             }
         }
     }
-    if let Some(last) = given.last().filter(|_| row.effect == Effect::Never)
-        && differs(row, last)
-    {
-        let origin = &last.origin;
-        gathered.warnings.push(format!("{origin}: {}: this version checks the value but does not act on it", row.key));
-    }
-}
-
-/// Whether a good value is another than the default.
-fn differs(row: &Row, given: &Given) -> bool {
-    let mut changed = Config::default();
-    row.slot.read(&mut changed, &given.node, &given.base).is_ok() && changed != Config::default()
 }
 
 #[cfg(test)]

@@ -277,13 +277,17 @@ impl Default for Store {
 pub struct Log {
     pub level: LogLevel,
     pub format: LogFormat,
-    /// Whether every query is logged.
+    /// Whether calls of the API are logged.
+    pub access: bool,
+    /// Whether queries are logged.
     pub queries: bool,
+    /// One query in so many is logged; at least 1.
+    pub query_sample: u32,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: LogLevel::Info, format: LogFormat::Text, queries: false }
+        Self { level: LogLevel::Info, format: LogFormat::Text, access: false, queries: false, query_sample: 1 }
     }
 }
 

@@ -20,8 +20,6 @@ pub(super) enum Effect {
     AtOnce,
     /// At the start alone: a running server keeps the value that it has.
     AtStart,
-    /// Not at all: the key is read, checked, and warned about when it is changed.
-    Never,
 }
 
 pub(super) const SECTIONS: &[&str] = &["dns", "http", "leases", "health", "load", "store", "log"];
@@ -35,10 +33,6 @@ const fn acts(key: &'static str, slot: Slot) -> Row {
 
 const fn at_start(key: &'static str, slot: Slot) -> Row {
     Row { key, slot, effect: Effect::AtStart }
-}
-
-const fn read_only(key: &'static str, slot: Slot) -> Row {
-    Row { key, slot, effect: Effect::Never }
 }
 
 /// All keys, in the order in which they are read.
@@ -111,7 +105,10 @@ pub(super) const ROWS: &[Row] = &[
     at_start("store.timeout", Slot::Span(100..=300_000, |to| &mut to.store.timeout)),
     acts("log.level", Slot::Level(|to| &mut to.log.level)),
     at_start("log.format", Slot::Format(|to| &mut to.log.format)),
-    read_only("log.queries", Slot::Switch(|to| &mut to.log.queries)),
+    acts("log.access", Slot::Switch(|to| &mut to.log.access)),
+    acts("log.queries", Slot::Switch(|to| &mut to.log.queries)),
+    // Of a million queries a second, one line a second.
+    acts("log.query_sample", Slot::Whole(1..=1_000_000, |to| &mut to.log.query_sample)),
 ];
 
 const STREAK: std::ops::RangeInclusive<u32> = *limits::STREAK.start() as u32..=*limits::STREAK.end() as u32;

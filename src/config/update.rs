@@ -25,8 +25,6 @@ impl Config {
             match row.effect {
                 _ if with_old == config => {}
                 Effect::AtOnce => changed.push(row.key),
-                // Somebody else's warning says that such a key does nothing.
-                Effect::Never => {}
                 Effect::AtStart => {
                     kept.push(row.key);
                     config = with_old;
@@ -101,7 +99,6 @@ mod tests {
             match row.effect {
                 Effect::AtOnce => assert_eq!((&*update.changed, &*update.kept), (expected, none)),
                 Effect::AtStart => assert_eq!((&*update.changed, &*update.kept), (none, expected)),
-                Effect::Never => assert_eq!((&*update.changed, &*update.kept), (none, none), "{}", row.key),
             }
         }
     }

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use self::types::{TYPE_LABELS, type_label};
 use super::reply::{Rcode, Reply};
 use crate::answer::{Catalog, Origin};
-use crate::telemetry::metrics::{Counter, Exposition, Histogram, Source, Type};
+use crate::telemetry::metrics::{Counter, Exposition, Figure, Histogram, Sample, Source, Type};
 use crate::wire::{Name, RecordType};
 
 /// Labels of zones, those of no single zone included. Zones beyond them share one.
@@ -211,6 +211,23 @@ impl Source for Metrics {
         let help = "From a query's being received to its answer's being written.";
         let durations = tallies.iter().map(|tally| &tally.durations);
         to.histogram("srvd_dns_query_duration_seconds", help, durations);
+    }
+
+    fn measure(&self, sample: &mut Sample) {
+        let tallies = self.tallies.lock().clone();
+        let asked = tallies.iter().flat_map(|tally| tally.zones.iter().filter_map(OnceLock::get));
+        for Cells(cells) in asked.map(AsRef::as_ref) {
+            for (column, rcode) in Rcode::ALL.into_iter().enumerate() {
+                let count = cells.iter().map(|row| row[column].load(Ordering::Relaxed)).sum();
+                sample.add(Figure::Queries, count);
+                match rcode {
+                    Rcode::NoError => {}
+                    Rcode::NxDomain => sample.add(Figure::NxDomain, count),
+                    Rcode::ServFail => sample.add(Figure::Failed, count),
+                    _ => sample.add(Figure::Refused, count),
+                }
+            }
+        }
     }
 }
 

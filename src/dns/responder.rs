@@ -10,6 +10,7 @@ use super::exchange::{Exchange, Written};
 use super::hot::{Asked, Hit, Hot, Scratch, Target};
 use super::metrics::{Metrics, ZoneLabel, ZoneLabels};
 use super::query::{self, Query};
+use super::query_log::QueryLog;
 use super::reply::Reply;
 use super::{Client, Settings, Transport};
 use crate::answer::{Catalog, Live, Origin};
@@ -40,6 +41,7 @@ pub struct Round<'a> {
 pub struct Responder {
     index: Arc<Index>,
     metrics: Arc<Metrics>,
+    queries: Arc<QueryLog>,
     present: ArcSwap<Present>,
 }
 
@@ -47,12 +49,17 @@ impl Responder {
     pub fn new(catalog: Catalog, index: Arc<Index>, settings: Settings) -> Self {
         let metrics = Arc::<Metrics>::default();
         let present = Present::new(catalog, settings, &metrics);
-        Self { index, metrics, present: ArcSwap::from_pointee(present) }
+        Self { index, metrics, queries: Arc::default(), present: ArcSwap::from_pointee(present) }
     }
 
     /// The figures of what is answered, which those who call [`Self::respond`] keep.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// The log of what is answered, which those who call [`Self::respond`] keep too.
+    pub fn queries(&self) -> &Arc<QueryLog> {
+        &self.queries
     }
 
     /// Answers from another catalog and by other settings from now on. What was there is given back, so that freeing it

@@ -79,11 +79,17 @@ async fn attend(mut stream: TcpStream, client: SocketAddr, place: Place, shared:
         if let Some(hit) = round.hit(query, &client, &mut scratch, || rand::rng().next_u64(), out) {
             out.truncate(hit.octets);
             tally.count(round.live_zone(), Some(hit.qtype), hit.rcode);
-            tally.took(1, began.elapsed());
+            let took = began.elapsed();
+            tally.took(1, took);
+            shared.responder.queries().note(query, client.address, Carrier::Tcp, hit.rcode, took);
             return true;
         }
         match shared.responder.respond(query, &client, rand::rng().next_u64(), now, out) {
-            Some(reply) => tally.answered(&reply, began.elapsed()),
+            Some(reply) => {
+                let took = began.elapsed();
+                tally.answered(&reply, took);
+                shared.responder.queries().note(query, client.address, Carrier::Tcp, reply.rcode, took);
+            }
             None => {
                 tally.ignored();
                 return false;

@@ -96,6 +96,8 @@ struct Worker<'a> {
     reply: Vec<u8>,
     /// Replies of the hot path in the present batch.
     hits: u64,
+    /// When that batch was received.
+    began: Instant,
 }
 
 fn serve(socket: &UdpSocket, on_wildcard: bool, shared: &Shared, stop: &AtomicBool) {
@@ -107,6 +109,7 @@ fn serve(socket: &UdpSocket, on_wildcard: bool, shared: &Shared, stop: &AtomicBo
         scratch: Scratch::default(),
         reply: Vec::with_capacity(ANSWER),
         hits: 0,
+        began: Instant::now(),
     };
     while !stop.load(Ordering::Relaxed) {
         match batch.receive(socket) {
@@ -125,8 +128,8 @@ fn serve(socket: &UdpSocket, on_wildcard: bool, shared: &Shared, stop: &AtomicBo
 impl Worker<'_> {
     /// Answers the queries of a batch.
     fn answer(&mut self, batch: &mut Batch, count: usize) {
-        let began = Instant::now();
-        let now = self.shared.clock.moment(began);
+        self.began = Instant::now();
+        let now = self.shared.clock.moment(self.began);
         let round = self.shared.responder.round();
         let (queries, mut answers) = batch.parts();
         let client = |at| Client { address: queries.sender(at).ip(), transport: Transport::Udp };
@@ -159,7 +162,7 @@ impl Worker<'_> {
                 Err(_) => tracing::error!(client = %sender, "a query made the server fail; it stays unanswered"),
             }
         }
-        self.tally.took(std::mem::take(&mut self.hits), began.elapsed());
+        self.tally.took(std::mem::take(&mut self.hits), self.began.elapsed());
     }
 
     /// Counts a reply of the hot path, which is in `out`, and gives the octets to send, if the limit lets any go.
@@ -174,6 +177,10 @@ impl Worker<'_> {
     ) -> Option<usize> {
         self.hits += 1;
         self.tally.count(round.live_zone(), Some(hit.qtype), hit.rcode);
+        let queries = self.shared.responder.queries();
+        if queries.is_on() {
+            queries.note(packet, client.address, Carrier::Udp, hit.rcode, self.began.elapsed());
+        }
         let name =
             if hit.kind == Kind::Positive { NameRef::new(&packet[hit.qname.clone()]) } else { round.live_apex() };
         match self.decide(client, &Told::of(hit.kind, Some(name), Some(hit.qtype)), now) {
@@ -210,7 +217,9 @@ impl Worker<'_> {
                 false
             }
         };
-        self.tally.answered(&reply, began.elapsed());
+        let took = began.elapsed();
+        self.tally.answered(&reply, took);
+        self.shared.responder.queries().note(packet, client.address, Carrier::Udp, reply.rcode, took);
         if sends { copy(&self.reply, out) } else { None }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::CheckKind;
-use crate::telemetry::metrics::{Counter, Exposition, Histogram, Source, Type};
+use crate::telemetry::metrics::{Counter, Exposition, Figure, Histogram, Sample, Source, Type};
 
 /// From what memory takes to what a disk takes that is busy.
 const WORK: &[Duration] = &[
@@ -94,6 +94,17 @@ impl Source for Metrics {
             [&self.publications],
         );
         to.histogram("srvd_store_commit_seconds", "What the commits took that succeeded.", [&self.commits]);
+    }
+
+    fn measure(&self, sample: &mut Sample) {
+        for (figure, counters) in [
+            (Figure::Registrations, &[&self.registrations][..]),
+            (Figure::Removals, &[&self.deregistrations, &self.reaped]),
+            (Figure::Heartbeats, &[&self.heartbeats]),
+            (Figure::Lapses, &[&self.lapses]),
+        ] {
+            counters.iter().for_each(|counter| sample.add(figure, counter.value()));
+        }
     }
 }
 

@@ -187,6 +187,17 @@ impl Engine {
         self.hub.subscribe(service, since)
     }
 
+    /// The latest changes of `service`, or of all services, that are `wanted`: newest first, at most so many, and no
+    /// further back than changes are kept.
+    pub fn recent(
+        &self,
+        service: Option<&ServiceName>,
+        at_most: usize,
+        wanted: impl Fn(&Published) -> bool,
+    ) -> Vec<Arc<Published>> {
+        self.hub.recent(service, at_most, wanted)
+    }
+
     /// Returns once `service` is no longer what it was at `since`: it changed, or it is gone, or, with a `since` of zero,
     /// it has come into being. Returns at once when that cannot be told.
     pub async fn changed(&self, service: &ServiceName, since: Revision) {

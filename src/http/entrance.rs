@@ -21,6 +21,8 @@ use futures_util::future::Either;
 use hyper::service::Service;
 use tower::{BoxError, Service as _};
 
+use super::access::{Line, Route};
+use super::requests::HEARTBEAT;
 use super::serve::Peer;
 use super::{Api, router, stamped};
 
@@ -63,7 +65,7 @@ where
 
     fn call(&self, mut request: Request<B>) -> Self::Future {
         let Parts { api, router } = &*self.entrance.0;
-        if renewed(api, &request) {
+        if renewed(api, &request, self.peer) {
             // The space for the headers that were read is good for those of the reply.
             return Either::Left(ready(Ok(no_content(api, std::mem::take(request.headers_mut())))));
         }
@@ -73,12 +75,15 @@ where
 }
 
 /// Whether a request was a bare heartbeat, and all that it asks for is done and counted.
-fn renewed<B: HttpBody>(api: &Api, request: &Request<B>) -> bool {
+fn renewed<B: HttpBody>(api: &Api, request: &Request<B>, peer: Peer) -> bool {
     let began = Instant::now();
     let Some((service, id)) = bare_heartbeat(request) else { return false };
     let done = api.engine.index().is_loaded() && api.engine.renew(service, id);
     if done {
-        api.requests.count_heartbeat(began.elapsed());
+        let took = began.elapsed();
+        api.requests.count_heartbeat(took);
+        let (route, status, client) = (Route::Known(HEARTBEAT), StatusCode::NO_CONTENT.as_u16(), Some(peer.0));
+        api.access.note(|| Line { method: "PUT", route, status, took, client });
     }
     done
 }

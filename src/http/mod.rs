@@ -3,16 +3,22 @@
 //! [`router`] is the whole API over an [`Api`], without a socket; [`fn@serve`] puts it on one, behind an [`Entrance`]. Every refusal is a problem
 //! document (RFC 9457), written in one place (`problem`); every body is read in one place (`body`).
 
+mod access;
 mod batch;
 mod body;
+mod calls;
 mod check;
+mod console;
 mod entrance;
+mod events;
 mod explain;
 mod heartbeats;
+mod history;
 mod instances;
 mod items;
 mod listing;
 mod metrics;
+mod openapi;
 mod operator;
 mod origin;
 mod params;
@@ -40,12 +46,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{delete, get, post, put};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
+pub use access::AccessLog;
 pub use body::Room;
 pub use entrance::Entrance;
+pub use history::sample;
 pub use metrics::Scrapes;
 pub use requests::Requests;
 pub use serve::{Peer, connections, serve};
@@ -58,6 +65,7 @@ use crate::engine::{Checks, Deliveries, Engine};
 use crate::model::{Defaults, Revision};
 use crate::render;
 use crate::select::Rotations;
+use crate::telemetry::history::History;
 use crate::telemetry::metrics::Source;
 
 /// The header that carries the registry's revision.
@@ -81,6 +89,9 @@ pub struct Api {
     pub watchers: Watchers,
     pub scrapes: Scrapes,
     pub requests: Arc<Requests>,
+    pub access: Arc<AccessLog>,
+    /// Some figures of the last hour.
+    pub history: Arc<History>,
     /// Who has figures beside the engine, the checks and this API.
     pub sources: Arc<[Arc<dyn Source>]>,
     /// Cancelled when the server stops: calls that wait for something end then, with what there is to say.
@@ -102,41 +113,12 @@ impl Readiness {
     }
 }
 
-/// All routes.
+/// All routes, made of the calls that are described.
 pub fn router(api: Api) -> Router {
-    let instance = get(instances::read).put(instances::register).patch(instances::patch).delete(instances::deregister);
-    let registry = Router::new()
-        .route("/v1/services", get(services::list))
-        .route("/v1/services/{service}", get(services::read).put(settings::replace))
-        .route("/v1/services/{service}/settings", delete(settings::remove))
-        .route("/v1/services/{service}/pick", get(pick::pick))
-        .route("/v1/services/{service}/instances", post(instances::register_unnamed))
-        .route("/v1/services/{service}/instances/{id}", instance)
-        .route(requests::HEARTBEAT, put(instances::heartbeat))
-        .route("/v1/services/{service}/instances/{id}/drain", put(operator::drain).delete(operator::end_drain))
-        .route(
-            "/v1/services/{service}/instances/{id}/maintenance",
-            put(operator::maintain).delete(operator::end_maintenance),
-        )
-        .route("/v1/services/{service}/instances/{id}/resume", put(operator::resume))
-        .route("/v1/services/{service}/instances/{id}/check", post(check::check))
-        .route("/v1/snapshot", get(snapshot::snapshot))
-        .route("/v1/explain", get(explain::explain))
-        .route("/v1/watch", get(watch::watch))
-        .route("/v1/subscriptions", get(subscriptions::list))
-        .route(
-            "/v1/subscriptions/{id}",
-            get(subscriptions::read).put(subscriptions::replace).delete(subscriptions::remove),
-        )
-        .route("/v1/prometheus/targets", get(prometheus_targets::targets))
-        .route("/v1/heartbeats", post(heartbeats::renew))
-        .route("/v1/batch", post(batch::batch))
-        .route_layer(middleware::from_fn_with_state(api.clone(), once_loaded));
+    let (registry, others) = calls::routes();
     registry
-        .route("/v1/status", get(status::status))
-        .route("/metrics", get(metrics::metrics))
-        .route("/healthz", get(status::alive))
-        .route("/readyz", get(status::ready))
+        .route_layer(middleware::from_fn_with_state(api.clone(), once_loaded))
+        .merge(others)
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(middleware::from_fn(origin::guard))

@@ -9,7 +9,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use parking_lot::Mutex;
 
-use super::Api;
+use super::access::{Line, Route};
+use super::{Api, Peer};
 use crate::telemetry::metrics::{Counter, Exposition, Histogram, Source, Type};
 
 /// The route of the heartbeats, which [`Entrance`](super::Entrance) counts too.
@@ -77,9 +78,12 @@ pub async fn count(State(api): State<Api>, request: Request, next: Next) -> Resp
     let began = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = label(request.method());
+    let client = request.extensions().get::<Peer>().map(|peer| peer.0);
     let response = next.run(request).await;
-    let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
-    api.requests.count(route, method, response.status().as_u16(), began.elapsed());
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    api.requests.count(route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str), method, status, took);
+    let route = || route.map_or(Route::None, Route::Matched);
+    api.access.note(|| Line { method, route: route(), status, took, client });
     response
 }
 

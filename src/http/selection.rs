@@ -37,11 +37,17 @@ pub fn selector(params: &mut Params) -> Result<Selector, Invalid> {
     })
 }
 
+const STATUSES: &[&str] = &["all", "maintenance", "draining", "lapsed", "unhealthy", "starting", "healthy"];
+
 /// A status; `all` asks for none in particular.
 fn status(text: &str) -> Result<Option<Status>, Reason> {
-    const STATUSES: &[&str] = &["all", "maintenance", "draining", "lapsed", "unhealthy", "starting", "healthy"];
     match text {
         "all" => Ok(None),
         other => Status::parse(other).map(Some).ok_or(Reason::Choice { choices: STATUSES }),
     }
+}
+
+/// A status, and nothing else.
+pub fn one_status(text: &str) -> Result<Status, Reason> {
+    Status::parse(text).ok_or(Reason::Choice { choices: &STATUSES[1..] })
 }

@@ -19,6 +19,7 @@ use crate::select::Selector;
 pub async fn list(State(api): State<Api>, mut params: Params) -> Result<Response, Problem> {
     let tags = params.all("tag")?;
     let prefix = params.one("prefix", |text| Ok(text.to_ascii_lowercase()))?.unwrap_or_default();
+    let status = params.one("status", selection::one_status)?;
     let limit = params.one("limit", |text| params::integer(text, limits::PAGE))?;
     let after = params.one("after", |text| Ok(text.to_ascii_lowercase()))?.unwrap_or_default();
     let with_instances = params.one("instances", params::boolean)?.unwrap_or(false);
@@ -27,7 +28,8 @@ pub async fn list(State(api): State<Api>, mut params: Params) -> Result<Response
     let listed = |view: &Arc<ServiceView>| {
         let name = view.name().as_str();
         let tagged = |tag: &String| view.instances().iter().any(|instance| has_tag(instance, tag));
-        name.starts_with(&prefix) && name > after.as_str() && tags.iter().all(tagged)
+        let has_status = || status.is_none_or(|status| view.count(status) > 0);
+        name.starts_with(&prefix) && name > after.as_str() && has_status() && tags.iter().all(tagged)
     };
     let limit = limit.map_or(usize::MAX, |limit| limit as usize);
     let mut views = api.engine.index().views().into_iter().filter(listed);

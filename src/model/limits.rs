@@ -68,5 +68,7 @@ pub const OPERATIONS: usize = 1_000_000;
 pub const FILTERS: usize = 64;
 /// Entries on one page of a list.
 pub const PAGE: RangeInclusive<u64> = 1..=100_000;
+/// Past changes in one reply.
+pub const EVENTS: RangeInclusive<u64> = 1..=1_000;
 /// Octets of the key that an instance is picked by.
 pub const PICK_KEY: RangeInclusive<usize> = 1..=1024;

@@ -148,6 +148,7 @@ async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
         engine.index().keep_addresses(&current.config.dns.reverse_zones);
     }
     let parts = parts(&current, engine.clone(), level);
+    parts.log_more(&current.config.log)?;
     let readiness = Readiness::default();
     let ready_line = listeners.ready_line();
     let settings = checks::settings(&current.config.health, &parts.allow)?;
@@ -206,6 +207,7 @@ fn parts(current: &Current, engine: Engine, level: LevelSwitch) -> Parts {
         defaults: Setting::new(settings::defaults(config)),
         allow: Setting::new(config.health.allow.clone()),
         level,
+        access: Arc::default(),
         engine,
     }
 }

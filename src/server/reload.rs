@@ -19,9 +19,10 @@ use super::manager::Manager;
 use super::settings;
 use super::zones::{self, StaticZones, ZonesError};
 use crate::answer::Catalog;
-use crate::config::{Config, Problems, Setting, Sources, Update};
+use crate::config::{Config, Log, Problems, Setting, Sources, Update};
 use crate::dns::{self, Present, RateLimiter, Responder};
 use crate::engine::Engine;
+use crate::http::AccessLog;
 use crate::model::Defaults;
 use crate::telemetry::LevelSwitch;
 
@@ -50,7 +51,19 @@ pub struct Parts {
     /// Where checks and callbacks may connect to.
     pub allow: Setting<Vec<IpNet>>,
     pub level: LevelSwitch,
+    pub access: Arc<AccessLog>,
     pub engine: Engine,
+}
+
+impl Parts {
+    /// Logs queries and calls as configured.
+    ///
+    /// # Errors
+    /// When the system has no thread for it.
+    pub fn log_more(&self, log: &Log) -> std::io::Result<()> {
+        self.responder.queries().set(if log.queries { log.query_sample } else { 0 })?;
+        self.access.set(log.access)
+    }
 }
 
 /// Reads again on demand. Not `Debug`: the sources hold the environment.
@@ -106,6 +119,9 @@ impl Reloader {
         let Read { update, warnings, zones, faults, changes, answers_change, catalog } = read;
         let config = &update.config;
         self.parts.level.set(config.log.level);
+        if let Err(error) = self.parts.log_more(&config.log) {
+            tracing::error!(%error, "queries and calls are not logged");
+        }
         self.parts.defaults.set(settings::defaults(config));
         self.parts.limiter.limit(dns::RateLimits::new(&config.dns));
         self.parts.connections.limit(dns::tcp::Limits::new(&config.dns));

@@ -70,10 +70,13 @@ impl Serving {
             watchers: http::Watchers::among(connections),
             scrapes: http::Scrapes::default(),
             requests: Arc::default(),
+            access: Arc::clone(&parts.access),
+            history: Arc::default(),
             sources: sources(parts),
             stopping: stop.clone(),
         };
         let (dns_runtime, workers) = serve_dns(parts, listeners.dns, &tasks, &stop)?;
+        tasks.spawn(http::sample(api.clone()));
         let entrance = http::Entrance::new(api);
         for listener in listeners.http {
             let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -98,7 +101,8 @@ impl Serving {
 /// Who has figures that HTTP knows nothing of.
 fn sources(parts: &Parts) -> Arc<[Arc<dyn Source>]> {
     let (responder, limiter) = (Arc::clone(parts.responder.metrics()), Arc::clone(&parts.limiter));
-    [responder as Arc<dyn Source>, limiter, Arc::new(Process::starting())].into()
+    let queries = Arc::clone(parts.responder.queries());
+    [responder as Arc<dyn Source>, limiter, queries, Arc::new(Process::starting())].into()
 }
 
 /// Serves DNS over both transports.

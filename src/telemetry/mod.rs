@@ -1,5 +1,8 @@
-//! What the server says about itself while it runs: log lines on standard error, and [`metrics`] for who asks.
+//! What the server says about itself while it runs: log lines on standard error, [`metrics`] for who asks, and a
+//! [`history`] of some of them.
 
+mod aside;
+pub mod history;
 pub mod metrics;
 mod process;
 
@@ -9,6 +12,7 @@ use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt, registry, reload};
 
+pub use aside::Aside;
 pub use process::Process;
 
 use crate::config::{Log, LogFormat, LogLevel};
@@ -33,7 +37,9 @@ pub fn start(log: &Log) -> LevelSwitch {
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colours);
     match log.format {
         LogFormat::Text => registry().with(lines.with_filter(wanted)).try_init().ok(),
-        LogFormat::Json => registry().with(lines.json().flatten_event(true).with_filter(wanted)).try_init().ok(),
+        LogFormat::Json => {
+            registry().with(lines.json().flatten_event(true).with_target(true).with_filter(wanted)).try_init().ok()
+        }
     };
     LevelSwitch(handle)
 }
@@ -47,5 +53,7 @@ fn wanted(level: LogLevel) -> Targets {
         LogLevel::Trace => LevelFilter::TRACE,
     };
     // Libraries get a word in only when something is broken: what strangers send must not fill the log.
-    Targets::new().with_target("srvd", level).with_default(LevelFilter::ERROR)
+    let own = Targets::new().with_target("srvd", level).with_default(LevelFilter::ERROR);
+    // Who switched these on wants them, whatever else is said.
+    own.with_target("srvd::access", LevelFilter::INFO).with_target("srvd::queries", LevelFilter::INFO)
 }

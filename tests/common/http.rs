@@ -201,12 +201,33 @@ fn exchange(mut connection: impl Read + Write, request: &Request, host: &str) ->
     // A server may refuse a body before it has read it; what it said then still has to be read.
     let written = request.write(host, &mut connection).and_then(|()| connection.flush());
     let mut received = Vec::new();
-    let read = connection.read_to_end(&mut received);
+    let read = read_whole(&mut connection, &mut received);
     parse(&received, request).ok_or_else(|| {
         let reason =
             written.and(read.map(drop)).err().map_or_else(|| "cut short".to_owned(), |error| error.to_string());
         io::Error::other(format!("no response ({reason}): {:?}", String::from_utf8_lossy(&received)))
     })
+}
+
+/// Reads to the end of the response; not every server closes the connection then, though it was asked to.
+fn read_whole(connection: &mut impl Read, received: &mut Vec<u8>) -> io::Result<()> {
+    let (mut buffer, mut octets) = ([0; 16 * 1024], None);
+    while octets.is_none_or(|octets| received.len() < octets) {
+        match connection.read(&mut buffer)? {
+            0 => break,
+            length => received.extend_from_slice(&buffer[..length]),
+        }
+        octets = octets.or_else(|| announced(received));
+    }
+    Ok(())
+}
+
+/// The octets of the whole response, where its head says how many there are.
+fn announced(received: &[u8]) -> Option<usize> {
+    let end = received.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&received[..end]).to_ascii_lowercase();
+    let length: usize = head.lines().find_map(|line| line.strip_prefix("content-length:"))?.trim().parse().ok()?;
+    Some(end + 4 + length)
 }
 
 fn parse(received: &[u8], request: &Request) -> Option<Reply> {

@@ -6,6 +6,7 @@
 #![allow(dead_code, unused_imports, reason = "every test binary compiles this and uses its own share")]
 
 pub mod backend;
+pub mod browser;
 pub mod dig;
 pub mod edns;
 pub mod events;

@@ -301,7 +301,7 @@ impl Reply<'_, '_> {
         let srv = Srv::new(self.hot.srv_weight_scale, block.label(), &self.hot.apex);
         let mut taken = 0;
         self.lots.clear();
-        for at in 0..block.len() {
+        for at in 0..block.count() {
             let entry = block.entry(at);
             if protocol.is_none_or(|protocol| protocol == entry.protocol) {
                 taken += octets(&srv, &entry);

@@ -113,6 +113,11 @@ impl Log {
         self.changes.back().map_or(self.begins_after, |change| change.revision)
     }
 
+    /// The changes from the newest to the oldest.
+    pub fn newest_first(&self) -> impl Iterator<Item = &Arc<Published>> {
+        self.changes.iter().rev()
+    }
+
     /// The first change after `cursor`.
     ///
     /// # Errors

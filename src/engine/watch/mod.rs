@@ -144,6 +144,24 @@ impl Hub {
         Subscription { hub: Arc::clone(self), topic: Arc::clone(topic), service, cursor, ahead: Arc::default() }
     }
 
+    /// The latest changes of `service`, or of all, that are `wanted`: newest first, at most so many.
+    pub fn recent(
+        &self,
+        service: Option<&ServiceName>,
+        at_most: usize,
+        wanted: impl Fn(&Published) -> bool,
+    ) -> Vec<Arc<Published>> {
+        let topic = match service {
+            None => Some(Arc::clone(&self.all)),
+            Some(name) => self.services.lock().get(name).cloned(),
+        };
+        let of = |topic: &Topic| {
+            let log = topic.log.read();
+            log.newest_first().filter(|change| wanted(change)).take(at_most).cloned().collect()
+        };
+        topic.as_deref().map(of).unwrap_or_default()
+    }
+
     /// Returns once `service` is no longer what it was at `since`: it changed, or it is gone, or, with a `since` of zero,
     /// it has come into being. Returns at once when that cannot be told.
     pub async fn changed(self: &Arc<Self>, service: &ServiceName, since: Revision) {

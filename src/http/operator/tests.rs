@@ -75,6 +75,8 @@ async fn api() -> Api {
         watchers: Watchers::among(100),
         scrapes: crate::http::Scrapes::default(),
         requests: Arc::default(),
+        access: Arc::default(),
+        history: Arc::default(),
         sources: Arc::new([]),
         stopping: CancellationToken::new(),
     };

@@ -10,6 +10,7 @@ mod histogram;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use super::history::{Figure, Sample};
 pub use exposition::{CONTENT_TYPE, Exposition, Family, Type};
 pub use histogram::{BUCKETS, Histogram};
 
@@ -17,6 +18,9 @@ pub use histogram::{BUCKETS, Histogram};
 pub trait Source: Debug + Send + Sync {
     /// Adds each of its families, whole, to the text.
     fn tell(&self, to: &mut Exposition);
+
+    /// Adds what it knows of the figures of which a history is kept.
+    fn measure(&self, _: &mut Sample) {}
 }
 
 /// A number that only grows, from zero at the start of the process.
