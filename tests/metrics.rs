@@ -115,6 +115,18 @@ fn every_promised_family_is_there_from_the_start() {
     server.api.get("/metrics?x=1").expect(422);
 }
 
+/// Prometheus asks for gzip, and whoever compresses a body asks it on after its end.
+#[test]
+fn a_compressed_scrape_ends_as_it_should() {
+    let server = Server::start();
+    for _ in 0..3 {
+        let request = Request::new("GET", "/metrics").header("Accept-Encoding", "gzip");
+        let reply = server.api.send(request).expect(200);
+        assert_eq!((reply.header("Content-Encoding"), &reply.body[..2]), (Some("gzip"), &[0x1f, 0x8b][..]));
+    }
+    assert!(!server.process.log().contains("panicked"), "{}", server.process.log());
+}
+
 #[test]
 fn prometheus_itself_reads_it() {
     // The name of a zone is the one label that people write by hand.

@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -47,11 +47,12 @@ pub async fn metrics(State(api): State<Api>, params: Params) -> Result<Response,
     // Files of the system are read for it.
     let text = spawn_blocking(move || text(&api)).await;
     let text = text.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be told"))?;
-    // The place goes with the last part.
+    // The place goes with the last part. Whoever compresses the stream asks on after its end.
     let parts = stream::unfold((Bytes::from(text), place), |(mut rest, place)| async move {
         let part = rest.split_to(rest.len().min(PART));
         (!part.is_empty()).then_some((Ok::<_, Infallible>(part), (rest, place)))
     });
+    let parts = parts.fuse();
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], Body::from_stream(parts)).into_response())
 }
 
