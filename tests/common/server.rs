@@ -22,6 +22,7 @@ pub struct Setup {
     sets: Vec<String>,
     environment: Vec<(String, String)>,
     config: Option<String>,
+    wrapper: Vec<String>,
 }
 
 impl Setup {
@@ -36,7 +37,14 @@ impl Setup {
             sets: Vec::new(),
             environment: Vec::new(),
             config: None,
+            wrapper: Vec::new(),
         }
+    }
+
+    /// Starts the server by this program and its arguments, which has to become the server in the end (`exec`).
+    pub fn wrapped(mut self, program_and_arguments: Vec<String>) -> Self {
+        self.wrapper = program_and_arguments;
+        self
     }
 
     /// Adds `--set key=value`.
@@ -129,7 +137,9 @@ impl Setup {
 
     fn command(&self) -> Command {
         let directory = self.directory.path();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_srvd"));
+        let mut words = self.wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_srvd")]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SRVD_")) {
             command.env_remove(name);
         }
