@@ -12,6 +12,7 @@ pub mod edns;
 pub mod events;
 pub mod http;
 pub mod message;
+pub mod namespace;
 pub mod population;
 pub mod process;
 pub mod readme;
