@@ -13,6 +13,7 @@ mod apply;
 mod command;
 mod deadline;
 mod expiry;
+mod follow;
 mod operator;
 mod protection;
 mod record;
@@ -85,6 +86,8 @@ pub struct Registry {
     /// How many instances have a lease that has not lapsed.
     leases: usize,
     revision: Revision,
+    /// Whether revisions are given from outside; see [`Self::following`].
+    follows: bool,
 }
 
 /// An instance as a store gives it back at the start.
@@ -109,6 +112,7 @@ impl Registry {
             protection: Protection::default(),
             leases: 0,
             revision,
+            follows: false,
         }
     }
 
@@ -140,6 +144,11 @@ impl Registry {
     /// The revision of the last change.
     pub fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// The revision of the next change.
+    fn next_revision(&self) -> Revision {
+        if self.follows { self.revision } else { self.revision.next() }
     }
 
     pub fn instance(&self, key: &Key) -> Option<&Arc<Instance>> {

@@ -44,6 +44,10 @@ pub(super) struct Entry {
     awaited: Option<(Tick, Capacity)>,
     /// Its lease ran out, and protection keeps it from lapsing.
     pub held: bool,
+    /// Whether another server keeps it: its lease, and its removal.
+    elsewhere: bool,
+    /// Whether it has a lease here that has not lapsed.
+    leased: bool,
     /// The deadline that is armed for it.
     pub due: Option<Tick>,
 }
@@ -82,6 +86,8 @@ impl Entry {
             ramp: ramping.then(ramp).flatten(),
             awaited: old.and_then(|old| old.awaited).filter(|(_, awaited)| *awaited != instance.condition.capacity),
             held: old.is_some_and(|old| old.held) && !instance.condition.lapsed,
+            elsewhere: instance.pulse.is_kept_elsewhere(),
+            leased: has_lease(&instance),
             due: None,
             instance,
         };
@@ -136,6 +142,9 @@ impl Entry {
     }
 
     fn removal_due(&self, rules: &Rules) -> Option<Tick> {
+        if self.elsewhere {
+            return None;
+        }
         let reaping = self.lapsed_since.map(|since| since.after(rules.reap_after));
         let patience = self.unhealthy_since.zip(self.instance.registration.deregister_after);
         reaping.into_iter().chain(patience.map(|(since, span)| since.after(span))).min()
@@ -152,7 +161,7 @@ impl Service {
             *self.tags.entry(tag).or_default() += 1;
         }
         *self.count_of(entry.instance.status()) += 1;
-        self.leases += usize::from(has_lease(&entry.instance));
+        self.leases += usize::from(entry.leased);
         self.instances.insert(entry.instance.key.id.clone(), entry);
     }
 
@@ -168,7 +177,7 @@ impl Service {
             }
         }
         *self.count_of(entry.instance.status()) -= 1;
-        self.leases -= usize::from(has_lease(&entry.instance));
+        self.leases -= usize::from(entry.leased);
         Some(entry)
     }
 
@@ -213,5 +222,6 @@ impl Service {
 }
 
 fn has_lease(instance: &Instance) -> bool {
-    instance.registration.ttl != LeaseTtl::Permanent && !instance.condition.lapsed
+    let is_ours = !instance.pulse.is_kept_elsewhere();
+    is_ours && instance.registration.ttl != LeaseTtl::Permanent && !instance.condition.lapsed
 }
