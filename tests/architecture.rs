@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Modules by layer, from the values up; a file may use its own layer and those below it, but in layer 4 no neighbour.
 const LAYERS: &[&[&str]] = &[
     &["model"],
-    &["registry", "answer", "select", "zone", "wire"],
+    &["registry", "cluster", "answer", "select", "zone", "wire"],
     &["config", "telemetry", "outbound"],
     &["engine", "render"],
     &["dns", "http", "health", "notify", "store"],
@@ -20,6 +20,9 @@ const ADAPTERS: usize = 4;
 const CONFINED: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
     ("redb", &["store"]),
+    ("tonic", &["store"]),
+    ("tonic_prost", &["store"]),
+    ("prost", &["store"]),
     ("clap", &["cli"]),
     ("comfy_table", &["cli"]),
     ("toml", &["config"]),
@@ -48,7 +51,7 @@ const IMPURE: &[&str] = &[
     "rand::",
     "tracing::",
 ];
-const PURE: &[&str] = &["model", "registry", "answer", "select", "zone", "wire"];
+const PURE: &[&str] = &["model", "registry", "cluster", "answer", "select", "zone", "wire"];
 
 fn sources() -> Vec<(PathBuf, String)> {
     fn walk(directory: &Path, found: &mut Vec<(PathBuf, String)>) {
