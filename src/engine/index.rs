@@ -33,12 +33,22 @@ pub struct Index {
     counts: Counts,
     revision: AtomicU64,
     loaded: AtomicBool,
+    stale: AtomicBool,
 }
 
 impl Index {
     /// Whether the state has been read from the store; before, nothing here means anything.
     pub fn is_loaded(&self) -> bool {
         self.loaded.load(Ordering::Acquire)
+    }
+
+    /// Whether the store that others write too is away, so that what is here may be out of date. One relaxed load.
+    pub fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_stale(&self, stale: bool) {
+        self.stale.store(stale, Ordering::Relaxed);
     }
 
     pub fn instance(&self, key: &Key) -> Option<Arc<Instance>> {
@@ -163,5 +173,9 @@ impl Live for Index {
 
     fn revision(&self) -> Revision {
         Revision(self.revision.load(Ordering::Acquire))
+    }
+
+    fn is_stale(&self) -> bool {
+        Self::is_stale(self)
     }
 }
