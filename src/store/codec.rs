@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::engine::Loaded;
-use crate::model::json::{self as read, Members, Text};
+use crate::model::json::{self, Members, Text};
 use crate::model::{
     CheckDefaults, Condition, Defaults, DrainedBy, Instance, Invalid, Key, Maintenance, Moment, Reason, Registration,
     Revision, SelfReport, Settings, Span, Subscription, Tick, Verdict, pulse,
@@ -41,16 +41,24 @@ pub fn encode(record: &Record) -> Vec<u8> {
 /// # Errors
 /// What does not read, as text for the person who will look at the store.
 pub fn decode(name: RecordName, stored: &[u8], loaded: &mut Loaded) -> Result<(), String> {
+    let value = serde_json::from_slice(stored).map_err(|error| format!("{name}: {error}"))?;
+    read(name, &value, loaded)
+}
+
+/// The same for a value that was read as JSON already.
+///
+/// # Errors
+/// Those of [`decode`].
+pub fn read(name: RecordName, value: &Value, loaded: &mut Loaded) -> Result<(), String> {
     let text = name.to_string();
-    let value: Value = serde_json::from_slice(stored).map_err(|error| format!("{text}: {error}"))?;
     let read = match name {
-        RecordName::Instance(key) => instance(key, &value).map(|stored| loaded.instances.push(stored)),
-        RecordName::Settings(service) => Settings::from_json(&value, &defaults().check)
+        RecordName::Instance(key) => instance(key, value).map(|stored| loaded.instances.push(stored)),
+        RecordName::Settings(service) => Settings::from_json(value, &defaults().check)
             .map(|settings| loaded.records.push(Record::Settings(service, Arc::new(settings)))),
         RecordName::Maintenance(key) => {
-            maintenance(&value).map(|mark| loaded.records.push(Record::Maintenance(key, Arc::new(mark))))
+            maintenance(value).map(|mark| loaded.records.push(Record::Maintenance(key, Arc::new(mark))))
         }
-        RecordName::Subscription(id) => Subscription::from_json(&value)
+        RecordName::Subscription(id) => Subscription::from_json(value)
             .map(|subscription| loaded.records.push(Record::Subscription(id, Arc::new(subscription)))),
     };
     read.map_err(|fault| format!("{text}: {fault}"))
@@ -95,17 +103,17 @@ fn instance(key: Key, value: &Value) -> Result<Stored, Invalid> {
     let mut registration =
         members.required("registration", |value| Registration::from_json(value, &defaults(), NOWHERE))?;
     // Version 1 does not say. Checks that are there stay; where there are none, defaults may come.
-    let brings_checks = members.optional("brings_checks", read::boolean)?;
+    let brings_checks = members.optional("brings_checks", json::boolean)?;
     registration.brings_checks = brings_checks.unwrap_or(!registration.checks.is_empty());
-    let verdicts = members.required("verdicts", |value| read::list(value, usize::MAX, verdict))?;
+    let verdicts = members.required("verdicts", |value| json::list(value, usize::MAX, verdict))?;
     // Version 1 knew only instances that left by themselves.
-    let left = members.optional("draining", read::boolean)?.unwrap_or(false).then_some(DrainedBy::Itself);
+    let left = members.optional("draining", json::boolean)?.unwrap_or(false).then_some(DrainedBy::Itself);
     let mut condition = Condition {
         maintenance: None,
         draining: members.optional("drained_by", drained_by)?.or(left),
-        lapsed: members.required("lapsed", read::boolean)?,
+        lapsed: members.required("lapsed", json::boolean)?,
         said: members.required("said", said)?,
-        overloaded: members.optional("overloaded", read::boolean)?.unwrap_or(false),
+        overloaded: members.optional("overloaded", json::boolean)?.unwrap_or(false),
         checks: verdicts.into(),
         ..Condition::default()
     };
@@ -116,7 +124,7 @@ fn instance(key: Key, value: &Value) -> Result<Stored, Invalid> {
         condition,
         created_at: members.required("created_at", time)?,
         changed_at: members.required("changed_at", time)?,
-        revision: members.required("revision", |value| read::integer(value, 0..=u64::MAX).map(Revision))?,
+        revision: members.required("revision", |value| json::integer(value, 0..=u64::MAX).map(Revision))?,
     };
     Ok(stored)
 }
@@ -143,17 +151,17 @@ fn defaults() -> Defaults {
 }
 
 fn drained_by(value: &Value) -> Result<DrainedBy, Reason> {
-    DrainedBy::parse(read::string(value)?).ok_or(Reason::Choice { choices: &["itself", "operator"] })
+    DrainedBy::parse(json::string(value)?).ok_or(Reason::Choice { choices: &["itself", "operator"] })
 }
 
 fn said(value: &Value) -> Result<SelfReport, Reason> {
-    SelfReport::parse(read::string(value)?).ok_or(Reason::Choice { choices: &["starting", "healthy", "unhealthy"] })
+    SelfReport::parse(json::string(value)?).ok_or(Reason::Choice { choices: &["starting", "healthy", "unhealthy"] })
 }
 
 fn verdict(value: &Value) -> Result<Verdict, Reason> {
-    Verdict::parse(read::string(value)?).ok_or(Reason::Choice { choices: &["unknown", "passing", "failing"] })
+    Verdict::parse(json::string(value)?).ok_or(Reason::Choice { choices: &["unknown", "passing", "failing"] })
 }
 
 fn time(value: &Value) -> Result<jiff::Timestamp, Reason> {
-    read::string(value)?.parse().map_err(|_| Reason::Type { expected: "a time in RFC 3339" })
+    json::string(value)?.parse().map_err(|_| Reason::Type { expected: "a time in RFC 3339" })
 }
