@@ -1,4 +1,4 @@
-//! Applying changes to the registry, without store and publication.
+//! Applying changes to the registry and carrying out its deadlines, without store and publication.
 //!
 //! Names are `registry/case/size`; the size is the number of instances that are registered, five to a service. Each case
 //! checks that its commands did what they say.
@@ -6,6 +6,7 @@
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
@@ -79,5 +80,92 @@ fn changes(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, changes);
+/// One instance after the other comes and goes, in services that stay.
+fn comings(c: &mut Criterion) {
+    let new = registration(1);
+    for size in [1_000, 100_000] {
+        let mut registry = filled(size);
+        let keys: Vec<Key> =
+            (0..size / 5).map(|number| Key { id: InstanceId::parse("new").unwrap(), ..key(number * 5) }).collect();
+        let (mut changes, mut turn) = (Changes::default(), 0);
+        c.bench_function(&format!("registry/come-and-go/{size}"), |bencher| {
+            bencher.iter(|| {
+                turn += 1;
+                let key = &keys[turn * 7919 % keys.len()];
+                changes.events.clear();
+                let (key, registration) = (key.clone(), Arc::clone(&new));
+                let come = Command::Register { key: key.clone(), registration, only_new: true };
+                let come = registry.apply(come, now(), &mut changes);
+                let go = registry.apply(Command::Deregister { key }, now(), &mut changes);
+                assert!(matches!((come, go), (Ok(Done::Registered(_)), Ok(Done::Deregistered))));
+                assert_eq!(black_box(&changes).events.len(), 2);
+            });
+        });
+    }
+}
+
+/// A registry in which the lease of one instance runs out at a time, and none is held back.
+fn leased(size: usize) -> Registry {
+    let mut rules = rules();
+    rules.protection.max = Span::from_secs(0);
+    let (mut registry, mut changes) = (Registry::new(rules, Revision::ZERO), Changes::default());
+    let same = registration(1);
+    for number in 0..size {
+        let command = Command::Register { key: key(number), registration: Arc::clone(&same), only_new: true };
+        registry.apply(command, at(Tick(number as u64)), &mut changes).unwrap();
+    }
+    registry
+}
+
+fn at(tick: Tick) -> Moment {
+    Moment { tick, wall: jiff::Timestamp::UNIX_EPOCH }
+}
+
+/// Carries out the next deadline, and gives the time that it took.
+fn expire(registry: &mut Registry, now: Moment, changes: &mut Changes) -> Duration {
+    changes.events.clear();
+    let began = Instant::now();
+    registry.expire(black_box(now), changes);
+    began.elapsed()
+}
+
+/// A lease runs out. Between measurements, its instance is heard again.
+fn lapses(c: &mut Criterion) {
+    for size in [1_000, 100_000] {
+        let (mut registry, mut changes) = (leased(size), Changes::default());
+        let mut lapse = || {
+            let now = at(registry.next_deadline().unwrap());
+            let took = expire(&mut registry, now, &mut changes);
+            let [event] = &changes.events[..] else { panic!("{} leases ran out", changes.events.len()) };
+            assert!(event.after.as_ref().unwrap().condition.lapsed);
+            let heard = Command::Heartbeat { key: event.key.clone(), report: None, pressure: None };
+            registry.apply(heard, now, &mut changes).unwrap();
+            took
+        };
+        c.bench_function(&format!("registry/expire/{size}"), |bencher| {
+            bencher.iter_custom(|times| (0..times).map(|_| lapse()).sum());
+        });
+    }
+}
+
+/// A deadline comes, and its lease was renewed meanwhile.
+fn renewals(c: &mut Criterion) {
+    for size in [1_000, 100_000] {
+        let (mut registry, mut changes, mut turn) = (leased(size), Changes::default(), 0);
+        let mut renewed = || {
+            let now = at(registry.next_deadline().unwrap());
+            // They come in the order of their registration, again and again.
+            registry.instance(&key(turn % size)).unwrap().pulse.renew(now.tick);
+            turn += 1;
+            let took = expire(&mut registry, now, &mut changes);
+            assert!(changes.is_empty() && registry.next_deadline().unwrap() > now.tick);
+            took
+        };
+        c.bench_function(&format!("registry/expire-renewed/{size}"), |bencher| {
+            bencher.iter_custom(|times| (0..times).map(|_| renewed()).sum());
+        });
+    }
+}
+
+criterion_group!(benches, changes, comings, lapses, renewals);
 criterion_main!(benches);

@@ -28,7 +28,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("toml", &["config"]),
     ("tracing_subscriber", &["telemetry"]),
     ("socket2", &["dns"]),
-    ("quinn_udp", &["dns"]),
+    ("libc", &["dns"]),
     ("siphasher", &["dns"]),
     ("nix", &["dns"]),
     ("rustix", &["dns", "telemetry"]),

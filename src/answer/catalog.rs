@@ -13,6 +13,7 @@ use super::live::Node;
 use super::order::Draw;
 use super::reverse::{Place, ReverseZones};
 use super::{Live, LiveZone, Origin, Outcome, Resolved};
+use crate::model::Revision;
 use crate::wire::record::Soa;
 use crate::wire::{Name, RecordType, RrSet};
 use crate::zone::{Zone, Zones};
@@ -82,9 +83,24 @@ impl Catalog {
         Resolved { origin, ..resolved }
     }
 
+    /// What the configuration says about the live zone.
+    pub fn live_zone(&self) -> &LiveZone {
+        &self.live
+    }
+
     /// The apex of the live zone.
     pub fn live_apex(&self) -> &Name {
         &self.live.apex
+    }
+
+    /// The labels right below the apex of the live zone, in lower case, that static data have a record at or below; `None`
+    /// where these speak for every name there, by a wildcard.
+    pub fn labels_below_apex(&self) -> Option<HashSet<Box<[u8]>>> {
+        let apex = &self.live.apex;
+        let names = self.beside.nodes().iter().map(|node| node.owner()).chain(self.static_apexes());
+        let label = |name: &Name| Some(name.strip(apex)?.last()?.to_ascii_lowercase().into_boxed_slice());
+        let labels: HashSet<Box<[u8]>> = names.filter_map(label).collect();
+        (!labels.contains(&b"*"[..])).then_some(labels)
     }
 
     /// The apexes of the static zones, in the order of their places.
@@ -138,17 +154,22 @@ impl Catalog {
 
     /// The SOA record of a zone that the registry fills. Its primary is the first of the live zone's name servers, which a
     /// master file can give.
-    fn soa_at(&self, registry: &dyn Live, apex: Name) -> RrSet {
+    fn soa_at(&self, revision: Revision, apex: Name) -> RrSet {
         let primary = self.beside.ns().and_then(|ns| ns.targets().next());
-        self.live.soa(apex, primary.unwrap_or_else(|| self.live.apex.clone()), registry.revision())
+        self.live.soa(apex, primary.unwrap_or_else(|| self.live.apex.clone()), revision)
     }
 
     /// The SOA record for negative answers: that of the master file if it has one, never with a TTL above the
     /// configured one (RFC 2308 §5).
     fn negative_soa(&self, registry: &dyn Live) -> RrSet {
+        self.negative_soa_at(registry.revision())
+    }
+
+    /// The same for a registry at `revision`.
+    pub fn negative_soa_at(&self, revision: Revision) -> RrSet {
         let mut soa = match self.beside.soa() {
             Some(soa) => soa.clone(),
-            None => self.soa_at(registry, self.live.apex.clone()),
+            None => self.soa_at(revision, self.live.apex.clone()),
         };
         let minimum = soa.rdata.first().and_then(|rdata| Soa::minimum_of(rdata));
         soa.ttl = soa.ttl.min(minimum.unwrap_or(0)).min(self.live.negative_ttl);

@@ -6,18 +6,22 @@
 //! hand.
 
 pub mod authoritative;
+mod block;
 mod catalog;
 pub mod explain;
 pub mod live;
+mod lots;
 pub mod order;
 mod outcome;
 mod pinned;
 pub mod reverse;
 mod view;
 
+pub use block::{Addresses, Block, Entry, MAX as BLOCK_MAX};
 pub use catalog::Catalog;
 pub use explain::Explain;
 pub use live::{Live, LiveZone};
+pub use lots::Lots;
 pub use outcome::{Origin, Outcome, Remark, Resolved};
 pub use pinned::Pinned;
 pub use reverse::ReverseZones;

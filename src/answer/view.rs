@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use super::Block;
 use crate::model::{Instance, PortName, Protocol, Revision, ServiceName, Settings, Status, Tag};
 
 /// One service at one revision.
@@ -26,6 +27,7 @@ pub struct ServiceView {
     /// For each of [`PROTOCOLS`], whether an instance has it, and whether one that is served does.
     protocols: [bool; 2],
     served_protocols: [bool; 2],
+    block: Option<Block>,
 }
 
 /// Every protocol, in the order in which a view keeps what it knows of each.
@@ -55,11 +57,13 @@ impl ServiceView {
         let mut counts = [0; Status::ALL.len()];
         instances.iter().for_each(|instance| counts[instance.status() as usize] += 1);
         let (protocols, served_protocols) = ([false; 2], [false; 2]);
+        let block = None;
         let mut view =
-            Self { name, revision, settings, panicking, instances, counts, tags, protocols, served_protocols };
+            Self { name, revision, settings, panicking, instances, counts, tags, protocols, served_protocols, block };
         let of = |protocol| Filter { protocol: Some(protocol), ..Filter::default() };
         view.protocols = PROTOCOLS.map(|protocol| view.select(&of(protocol)).next().is_some());
         view.served_protocols = PROTOCOLS.map(|protocol| view.served(&of(protocol)).next().is_some());
+        view.block = Block::new(&view);
         view
     }
 
@@ -104,6 +108,11 @@ impl ServiceView {
             Status::Unhealthy => self.panicking,
             Status::Maintenance | Status::Draining | Status::Lapsed | Status::Starting => false,
         }
+    }
+
+    /// What is served in the form of answers; `None` when that is nothing, or too much for a block.
+    pub fn block(&self) -> Option<&Block> {
+        self.block.as_ref()
     }
 
     /// The instances that `filter` lets through and DNS serves.

@@ -17,7 +17,7 @@ use self::types::{TYPE_LABELS, type_label};
 use super::reply::{Rcode, Reply};
 use crate::answer::{Catalog, Origin};
 use crate::telemetry::metrics::{Counter, Exposition, Histogram, Source, Type};
-use crate::wire::Name;
+use crate::wire::{Name, RecordType};
 
 /// Labels of zones, those of no single zone included. Zones beyond them share one.
 const ZONES: usize = 1_000;
@@ -145,14 +145,27 @@ impl Tally {
 
     /// Counts a query that has this reply, whether or not it is sent, `took` after it was received.
     pub fn answered(&self, reply: &Reply, took: Duration) {
-        if let Some(zone) = self.zones.get(usize::from(reply.zone.0)) {
+        self.count(reply.zone, reply.qtype, reply.rcode);
+        self.truncated(reply.truncated);
+        self.took(1, took);
+    }
+
+    /// Counts a reply by what it answers.
+    pub fn count(&self, zone: ZoneLabel, qtype: Option<RecordType>, rcode: Rcode) {
+        if let Some(zone) = self.zones.get(usize::from(zone.0)) {
             let Cells(cells) = &**zone.get_or_init(Box::default);
-            cells[type_label(reply.qtype)][column(reply.rcode)].fetch_add(1, Ordering::Relaxed);
+            cells[type_label(qtype)][column(rcode)].fetch_add(1, Ordering::Relaxed);
         }
-        if reply.truncated {
-            self.truncated.increment();
-        }
-        self.durations.observe(took);
+    }
+
+    /// Counts a reply with TC, if it is one.
+    pub fn truncated(&self, truncated: bool) {
+        self.truncated.add(u64::from(truncated));
+    }
+
+    /// Counts so many replies that each were there `took` after their queries.
+    pub fn took(&self, replies: u64, took: Duration) {
+        self.durations.observe_all(replies, took);
     }
 
     /// Counts a message that is no query.

@@ -24,7 +24,7 @@ use super::prefixes::{Prefixes, network};
 use super::reply::{Kind, Reply};
 use crate::config;
 use crate::telemetry::metrics::{Exposition, Source};
-use crate::wire::{Name, RecordType};
+use crate::wire::{Name, NameRef, RecordType};
 
 /// Networks whose clients share accounts, in bits: what one site is given, as in BIND.
 const IPV4_NETWORK: u8 = 24;
@@ -38,11 +38,11 @@ const QUIET: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Told<'a> {
     /// Records of one owner and type.
-    Records(&'a Name, RecordType),
+    Records(NameRef<'a>, RecordType),
     /// That something is not in this zone: by zone, because names that do not exist are not to be counted.
-    Nothing(&'a Name),
+    Nothing(NameRef<'a>),
     /// Who serves the zone at this cut.
-    Referral(&'a Name),
+    Referral(NameRef<'a>),
     /// Any error.
     Error,
 }
@@ -50,7 +50,12 @@ pub enum Told<'a> {
 impl<'a> Told<'a> {
     /// What `reply` tells.
     pub fn by(reply: &'a Reply) -> Self {
-        match (reply.kind, &reply.name, reply.qtype) {
+        Self::of(reply.kind, reply.name.as_ref().map(Name::borrowed), reply.qtype)
+    }
+
+    /// What a reply of this kind tells that is about `name`; see [`Reply::name`].
+    pub fn of(kind: Kind, name: Option<NameRef<'a>>, qtype: Option<RecordType>) -> Self {
+        match (kind, name, qtype) {
             (Kind::Positive, Some(name), Some(qtype)) => Self::Records(name, qtype),
             (Kind::NoData | Kind::NxDomain, Some(zone), _) => Self::Nothing(zone),
             (Kind::Referral, Some(cut), _) => Self::Referral(cut),

@@ -4,16 +4,18 @@ mod explain;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 use super::exchange::{Exchange, Written};
+use super::hot::{Hit, Hot, Scratch};
 use super::metrics::{Metrics, ZoneLabel, ZoneLabels};
 use super::query::{self, Query};
 use super::reply::Reply;
-use super::{Client, Settings};
-use crate::answer::{Catalog, Live};
-use crate::engine::Index;
+use super::{Client, Settings, Transport};
+use crate::answer::{Catalog, Live, Origin};
+use crate::engine::{Index, Reading};
 use crate::model::Moment;
+use crate::wire::NameRef;
 
 /// What may change while the server runs, other than the registry itself.
 #[derive(Debug)]
@@ -21,6 +23,13 @@ pub struct Present {
     pub catalog: Catalog,
     pub settings: Settings,
     labels: ZoneLabels,
+    hot: Option<Hot>,
+}
+
+/// Several queries in a row, answered from one state of everything but the registry.
+pub struct Round<'a> {
+    present: Guard<Arc<Present>>,
+    reading: Option<Reading<'a>>,
 }
 
 /// Answers queries from the present state. Shared by all transports.
@@ -37,8 +46,8 @@ pub struct Responder {
 impl Responder {
     pub fn new(catalog: Catalog, index: Arc<Index>, settings: Settings) -> Self {
         let metrics = Arc::<Metrics>::default();
-        let labels = metrics.labels(&catalog);
-        Self { index, metrics, present: ArcSwap::from_pointee(Present { catalog, settings, labels }) }
+        let present = Present::new(catalog, settings, &metrics);
+        Self { index, metrics, present: ArcSwap::from_pointee(present) }
     }
 
     /// The figures of what is answered, which those who call [`Self::respond`] keep.
@@ -49,8 +58,12 @@ impl Responder {
     /// Answers from another catalog and by other settings from now on. What was there is given back, so that freeing it
     /// need not fall to a query under way.
     pub fn replace(&self, catalog: Catalog, settings: Settings) -> Arc<Present> {
-        let labels = self.metrics.labels(&catalog);
-        self.present.swap(Arc::new(Present { catalog, settings, labels }))
+        self.present.swap(Arc::new(Present::new(catalog, settings, &self.metrics)))
+    }
+
+    /// Begins a round, which should be over soon: nothing that is replaced meanwhile is freed.
+    pub fn round(&self) -> Round<'_> {
+        Round { present: self.present.load(), reading: self.index.read() }
     }
 
     /// Writes the reply to `packet` into `out` and says what it is; `None` when there is nothing to send. `draw` decides
@@ -83,6 +96,44 @@ impl Responder {
     }
 }
 
+impl Present {
+    fn new(catalog: Catalog, settings: Settings, metrics: &Metrics) -> Self {
+        let (labels, hot) = (metrics.labels(&catalog), Hot::new(&catalog, &settings));
+        Self { catalog, settings, labels, hot }
+    }
+}
+
+impl Round<'_> {
+    /// Writes the reply to `packet` into `out` if it is one of the usual ones that the [hot path](super::hot) answers. What
+    /// it does not answer is for [`Responder::respond`].
+    pub fn hit(
+        &self,
+        packet: &[u8],
+        client: &Client,
+        scratch: &mut Scratch,
+        random: impl FnMut() -> u64,
+        out: &mut [u8],
+    ) -> Option<Hit> {
+        let (hot, reading) = (self.present.hot.as_ref()?, self.reading.as_ref()?);
+        let Settings { allow, require_cookies, .. } = &self.present.settings;
+        let over_udp = client.transport == Transport::Udp;
+        if (over_udp && *require_cookies) || (!allow.is_empty() && !allow.contains(client.address)) {
+            return None;
+        }
+        hot.answer(packet, over_udp, reading, scratch, random, out)
+    }
+
+    /// The label of the zone that the hot path answers for.
+    pub fn live_zone(&self) -> ZoneLabel {
+        self.present.labels.of(Origin::Live)
+    }
+
+    /// The apex of that zone.
+    pub fn live_apex(&self) -> NameRef<'_> {
+        self.present.catalog.live_apex().borrowed()
+    }
+}
+
 fn reply(written: Written, query: Query<'_>, zone: ZoneLabel, has_valid_cookie: bool) -> Reply {
     let Written { kind, rcode, truncated, name, .. } = written;
     let (qname, qtype) = query.question.map(|question| (question.qname, question.qtype)).unzip();
@@ -90,4 +141,4 @@ fn reply(written: Written, query: Query<'_>, zone: ZoneLabel, has_valid_cookie: 
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -1,27 +1,40 @@
 //! DNS over UDP: a thread for each worker, on a socket of its own.
 //!
 //! Workers share the published index and nothing else. The kernel spreads clients over the sockets (SO_REUSEPORT).
+//!
+//! ```text
+//! receive a batch ─► each: hot path, or else the complete path ─► rate limit ─► send what is to be sent of the batch
+//! ```
+//!
+//! All queries of a batch are answered from one state of the configuration and read the registry in a row; a batch is what
+//! waited in the kernel, so a lone query is one of its own and waits for nobody.
+
+mod batch;
+mod socket;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tokio::time::Instant;
 
-use super::datagram::Datagrams;
+use self::batch::{ANSWER, Batch};
+use self::socket::set_up;
+use super::hot::{Hit, Scratch};
 use super::metrics::{Carrier, Tally};
 use super::rate_limit::{Decision, RateLimiter, Told};
-use super::{Client, Reply, Responder, Transport};
+use super::responder::Round;
+use super::{Client, Kind, Responder, Transport};
 use crate::engine::Clock;
 use crate::model::Moment;
+use crate::wire::NameRef;
 
-/// The largest datagram; a query is never cut on its way in.
-const DATAGRAM: usize = 65_535;
 /// How long a worker without queries takes to notice that it should stop.
 const STOP_CHECK: Duration = Duration::from_millis(250);
 
@@ -50,10 +63,10 @@ impl Workers {
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         for (number, socket) in sockets.into_iter().enumerate() {
-            let socket = Datagrams::new(socket, STOP_CHECK)?;
+            let on_wildcard = set_up(&socket, STOP_CHECK)?;
             let (shared, stop) = (shared.clone(), Arc::clone(&stop));
             let worker = thread::Builder::new().name(format!("dns-udp-{number}"));
-            threads.push(worker.spawn(move || serve(&socket, &shared, &stop))?);
+            threads.push(worker.spawn(move || serve(&socket, on_wildcard, &shared, &stop))?);
         }
         Ok(Self { stop, threads })
     }
@@ -68,57 +81,112 @@ impl Workers {
     }
 }
 
-fn serve(socket: &Datagrams, shared: &Shared, stop: &AtomicBool) {
-    let mut buffer = vec![0; DATAGRAM];
-    let mut out = Vec::with_capacity(4096);
-    let tally = shared.responder.metrics().tally(Carrier::Udp);
-    let mut draws = rand::rngs::SmallRng::from_rng(&mut rand::rng());
+/// What one worker has for itself.
+struct Worker<'a> {
+    shared: &'a Shared,
+    tally: Arc<Tally>,
+    draws: SmallRng,
+    scratch: Scratch,
+    /// The reply of the complete path.
+    reply: Vec<u8>,
+    /// Replies of the hot path in the present batch.
+    hits: u64,
+}
+
+fn serve(socket: &UdpSocket, on_wildcard: bool, shared: &Shared, stop: &AtomicBool) {
+    let mut batch = Batch::new(on_wildcard);
+    let mut worker = Worker {
+        shared,
+        tally: shared.responder.metrics().tally(Carrier::Udp),
+        draws: SmallRng::from_rng(&mut rand::rng()),
+        scratch: Scratch::default(),
+        reply: Vec::with_capacity(ANSWER),
+        hits: 0,
+    };
     while !stop.load(Ordering::Relaxed) {
-        let received = match socket.receive(&mut buffer) {
-            Ok(received) => received,
+        match batch.receive(socket) {
+            Ok(count) => worker.answer(&mut batch, count),
             Err(error) if is_passing(&error) => continue,
             Err(error) => {
                 tracing::warn!(%error, "receiving failed");
                 thread::sleep(STOP_CHECK);
                 continue;
             }
-        };
-        let client = received.client;
-        if !may_ask(client) {
-            continue;
         }
-        for packet in received.datagrams(&buffer) {
-            let draw = draws.next_u64();
-            // No packet is known to make this panic. If one does, it costs its sender the answer and nobody else
-            // anything.
-            match catch_unwind(AssertUnwindSafe(|| shared.respond(packet, client.ip(), draw, &tally, &mut out))) {
-                Ok(true) => {
-                    if let Err(error) = socket.answer(&received, &out) {
-                        tracing::debug!(%error, %client, "answer not sent");
-                    }
-                }
-                Ok(false) => {}
-                Err(_) => tracing::error!(%client, "a query made the server fail; it stays unanswered"),
-            }
-        }
+        batch.send(socket, |client, error| tracing::debug!(%error, %client, "answer not sent"));
     }
 }
 
-impl Shared {
-    /// Writes what is to be sent into `out` and counts it; `false` when nothing is.
-    fn respond(&self, packet: &[u8], address: IpAddr, draw: u64, tally: &Tally, out: &mut Vec<u8>) -> bool {
-        let client = Client { address, transport: Transport::Udp };
+impl Worker<'_> {
+    /// Answers the queries of a batch.
+    fn answer(&mut self, batch: &mut Batch, count: usize) {
         let began = Instant::now();
-        let now = self.clock.moment(began);
-        let Some(mut reply) = self.responder.respond(packet, &client, draw, now, out) else {
-            tally.ignored();
-            return false;
+        let now = self.shared.clock.moment(began);
+        let round = self.shared.responder.round();
+        for at in 0..count {
+            let (packet, sender, out) = batch.turn(at);
+            if !may_ask(sender) {
+                continue;
+            }
+            let client = Client { address: sender.ip(), transport: Transport::Udp };
+            // No packet is known to make this panic. If one does, it costs its sender the answer and nobody else
+            // anything.
+            let answered = catch_unwind(AssertUnwindSafe(|| {
+                let random = || self.draws.next_u64();
+                match round.hit(packet, &client, &mut self.scratch, random, out) {
+                    Some(hit) => self.send_hit(&round, &hit, packet, &client, now, out),
+                    None => self.answer_completely(packet, &client, now, out),
+                }
+            }));
+            match answered {
+                Ok(Some(octets)) => batch.answer(at, octets),
+                Ok(None) => {}
+                Err(_) => tracing::error!(client = %sender, "a query made the server fail; it stays unanswered"),
+            }
+        }
+        self.tally.took(std::mem::take(&mut self.hits), began.elapsed());
+    }
+
+    /// Counts a reply of the hot path, which is in `out`, and gives the octets to send, if the limit lets any go.
+    fn send_hit(
+        &mut self,
+        round: &Round<'_>,
+        hit: &Hit,
+        packet: &[u8],
+        client: &Client,
+        now: Moment,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        self.hits += 1;
+        self.tally.count(round.live_zone(), Some(hit.qtype), hit.rcode);
+        let name =
+            if hit.kind == Kind::Positive { NameRef::new(&packet[hit.qname.clone()]) } else { round.live_apex() };
+        match self.decide(client, &Told::of(hit.kind, Some(name), Some(hit.qtype)), now) {
+            Decision::Send => Some(hit.octets),
+            Decision::Slip => {
+                let redirected = self.shared.responder.redirect(packet, client, now, &mut self.reply)?;
+                self.tally.truncated(redirected.truncated);
+                copy(&self.reply, out)
+            }
+            Decision::Drop => None,
+        }
+    }
+
+    /// Has the complete path answer, counts its reply, and gives the octets in `out` that are to be sent.
+    fn answer_completely(&mut self, packet: &[u8], client: &Client, now: Moment, out: &mut [u8]) -> Option<usize> {
+        let (began, draw) = (Instant::now(), self.draws.next_u64());
+        let Some(mut reply) = self.shared.responder.respond(packet, client, draw, now, &mut self.reply) else {
+            self.tally.ignored();
+            return None;
         };
-        let decision = self.decide(&reply, address, now);
+        let decision = match reply.has_valid_cookie {
+            true => Decision::Send,
+            false => self.decide(client, &Told::by(&reply), now),
+        };
         let sends = match decision {
             Decision::Send => true,
             Decision::Slip => {
-                let redirected = self.responder.redirect(packet, &client, now, out);
+                let redirected = self.shared.responder.redirect(packet, client, now, &mut self.reply);
                 reply.truncated = redirected.as_ref().is_some_and(|redirected| redirected.truncated);
                 redirected.is_some()
             }
@@ -127,24 +195,28 @@ impl Shared {
                 false
             }
         };
-        tally.answered(&reply, began.elapsed());
-        sends
+        self.tally.answered(&reply, began.elapsed());
+        if sends { copy(&self.reply, out) } else { None }
     }
 
     /// What becomes of a reply.
-    fn decide(&self, reply: &Reply, address: IpAddr, now: Moment) -> Decision {
-        if reply.has_valid_cookie {
-            return Decision::Send;
-        }
+    fn decide(&self, client: &Client, told: &Told<'_>, now: Moment) -> Decision {
+        let limiter = &self.shared.limiter;
         let since_start = Duration::from_millis(now.tick.0);
-        let decision = self.limiter.decide(address, &Told::by(reply), since_start);
+        let decision = limiter.decide(client.address, told, since_start);
         if decision != Decision::Send
-            && let Some(network) = self.limiter.news(address, since_start)
+            && let Some(network) = limiter.news(client.address, since_start)
         {
-            tracing::warn!(%network, kind = ?reply.kind, limited = self.limiter.limited(), "answers are limited");
+            tracing::warn!(%network, ?told, limited = limiter.limited(), "answers are limited");
         }
         decision
     }
+}
+
+/// Puts a reply where it is sent from. None is longer than what a datagram may have.
+fn copy(reply: &[u8], out: &mut [u8]) -> Option<usize> {
+    out.get_mut(..reply.len())?.copy_from_slice(reply);
+    Some(reply.len())
 }
 
 /// Whether what comes from there can be a client's. What another name server sends is told by its QR bit.

@@ -20,10 +20,12 @@ use self::sorted::Sorted;
 use crate::answer::{Live, PROTOCOLS, ServiceView};
 use crate::model::{Instance, Key, Protocol, Revision, ServiceName, Status};
 
+type Services = papaya::HashMap<ServiceName, Arc<ServiceView>, foldhash::fast::RandomState>;
+
 /// The published views.
 #[derive(Debug, Default)]
 pub struct Index {
-    services: papaya::HashMap<ServiceName, Arc<ServiceView>, foldhash::fast::RandomState>,
+    services: Services,
     /// How many services have instances of each protocol: the names `_tcp` and `_udp` exist below the apex as long.
     protocols: [AtomicUsize; 2],
     /// The services of which an instance is served, each with its protocol: what DNS-SD lists.
@@ -36,7 +38,31 @@ pub struct Index {
     stale: AtomicBool,
 }
 
+/// Reading several views in a row: what is found stays readable as long as this lives, which should not be long, because
+/// nothing that is replaced meanwhile is freed.
+pub struct Reading<'a> {
+    services:
+        papaya::HashMapRef<'a, ServiceName, Arc<ServiceView>, foldhash::fast::RandomState, papaya::LocalGuard<'a>>,
+    revision: &'a AtomicU64,
+}
+
+impl Reading<'_> {
+    /// The present view of a service.
+    pub fn service(&self, name: &str) -> Option<&ServiceView> {
+        self.services.get(name).map(AsRef::as_ref)
+    }
+
+    pub fn revision(&self) -> Revision {
+        Revision(self.revision.load(Ordering::Acquire))
+    }
+}
+
 impl Index {
+    /// Begins to read; `None` until the state is loaded.
+    pub fn read(&self) -> Option<Reading<'_>> {
+        self.is_loaded().then(|| Reading { services: self.services.pin(), revision: &self.revision })
+    }
+
     /// Whether the state has been read from the store; before, nothing here means anything.
     pub fn is_loaded(&self) -> bool {
         self.loaded.load(Ordering::Acquire)

@@ -32,7 +32,7 @@ use tokio::time::Instant;
 pub use checks::{CheckError, CheckRequest, CheckRequests, Checked, Checks, ChecksState, Upcoming};
 pub use clock::Clock;
 pub use deliveries::{Deliveries, Delivery, Progress};
-pub use index::Index;
+pub use index::{Index, Reading};
 pub use metrics::{CheckMetrics, CheckOutcome, Metrics};
 pub use records::Records;
 pub use run::Runner;

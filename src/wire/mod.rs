@@ -8,6 +8,6 @@ pub mod octets;
 pub mod record;
 mod writer;
 
-pub use name::{Labels, MAX_LABEL, MAX_NAME, Name, NameError};
+pub use name::{Labels, MAX_LABEL, MAX_NAME, Name, NameError, NameRef};
 pub use record::{Rdata, RecordType, RrSet};
 pub use writer::{MessageWriter, Opt, Section, flag};

@@ -124,6 +124,11 @@ impl Name {
         &self.0
     }
 
+    /// The name as a reference to its octets.
+    pub fn borrowed(&self) -> NameRef<'_> {
+        NameRef(&self.0)
+    }
+
     /// The labels, most specific first, without the root.
     pub fn labels(&self) -> Labels<'_> {
         Labels(&self.0)
@@ -228,7 +233,32 @@ impl Eq for Name {}
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for octet in &self.0 {
+        self.borrowed().hash(state);
+    }
+}
+
+/// A [`Name`] in the octets of somebody else.
+#[derive(Debug, Clone, Copy)]
+pub struct NameRef<'a>(&'a [u8]);
+
+impl<'a> NameRef<'a> {
+    /// Takes octets that are known to be a name in wire form.
+    pub fn new(wire: &'a [u8]) -> Self {
+        Self(wire)
+    }
+}
+
+impl PartialEq for NameRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(other.0)
+    }
+}
+
+impl Eq for NameRef<'_> {}
+
+impl Hash for NameRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for octet in self.0 {
             state.write_u8(octet.to_ascii_lowercase());
         }
     }

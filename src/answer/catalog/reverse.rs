@@ -24,7 +24,7 @@ impl Catalog {
         qtype: RecordType,
         draw: &Draw,
     ) -> Outcome {
-        let soa = || self.soa_at(registry, place.apex.clone());
+        let soa = || self.soa_at(registry.revision(), place.apex.clone());
         let at_apex = *qname == place.apex;
         if let Some((answer, additional)) = self.reverse_apex(registry, place, qtype, draw).filter(|_| at_apex) {
             return Outcome::Answer { answer: vec![RrSet { owner: qname.clone(), ..answer }], additional };
@@ -56,7 +56,9 @@ impl Catalog {
     ) -> Option<(RrSet, Vec<RrSet>)> {
         match qtype {
             // RFC 8482 §4.1: one RRset of those there are.
-            RecordType::SOA | RecordType::ANY => Some((self.soa_at(registry, place.apex.clone()), Vec::new())),
+            RecordType::SOA | RecordType::ANY => {
+                Some((self.soa_at(registry.revision(), place.apex.clone()), Vec::new()))
+            }
             RecordType::NS => {
                 let ns = self.beside.ns()?.clone();
                 let addresses = self.host_records(registry, ns.targets().collect(), draw);

@@ -7,13 +7,21 @@ use super::super::order::{self, Candidate, Draw};
 use crate::model::Instance;
 use crate::wire::{Rdata, RecordType};
 
-/// Address records of one family, from the lowest priority that has any: each address once, with the weights of all who
-/// share it.
+/// Address records of one family as they are drawn.
 pub(super) fn addresses<'a>(
     instances: impl Iterator<Item = &'a Arc<Instance>>,
     rtype: RecordType,
     draw: &Draw,
 ) -> Vec<Rdata> {
+    let candidates = merged(instances, rtype).into_iter();
+    let candidates =
+        candidates.map(|(ip, weight)| Candidate { priority: 0, identity: stands_for(ip), weight, item: ip });
+    draw.take(candidates).filter_map(|ip| address_rdata(ip, rtype)).collect()
+}
+
+/// The addresses of one family from the lowest priority that has any, in order: each once, with the weights of all
+/// instances that share it.
+pub fn merged<'a>(instances: impl Iterator<Item = &'a Arc<Instance>>, rtype: RecordType) -> Vec<(IpAddr, u64)> {
     let mut found = of_lowest_priority(instances, rtype, |instance| u64::from(instance.effective_weight().0));
     found.sort_unstable_by_key(|(ip, _)| *ip);
     found.dedup_by(|next, kept| {
@@ -21,9 +29,7 @@ pub(super) fn addresses<'a>(
         kept.1 += if same { next.1 } else { 0 };
         same
     });
-    let candidates =
-        found.into_iter().map(|(ip, weight)| Candidate { priority: 0, identity: stands_for(ip), weight, item: ip });
-    draw.take(candidates).filter_map(|ip| address_rdata(ip, rtype)).collect()
+    found
 }
 
 /// The addresses of one family, each with something of the instance that it belongs to: of those instances that have

@@ -22,6 +22,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+pub(super) use addresses::merged;
 pub use names::{Form, Node, Set};
 pub use records::Records;
 

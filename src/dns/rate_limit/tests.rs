@@ -27,7 +27,7 @@ fn sent(limiter: &RateLimiter, client: &str, told: &Told<'_>, now: u64, count: u
 #[test]
 fn a_second_s_worth_is_sent_at_once_and_the_rate_after_that() {
     let (limiter, web) = (limiter(10, 0), name("web.svc.local"));
-    let told = Told::Records(&web, RecordType::A);
+    let told = Told::Records(web.borrowed(), RecordType::A);
     assert_eq!(sent(&limiter, CLIENT, &told, 0, 10), 10);
     assert_eq!(sent(&limiter, CLIENT, &told, 0, 1), 0);
     // That one was charged as well; from here on one answer is earned each 100 ms.
@@ -56,7 +56,7 @@ fn a_client_that_keeps_flooding_gets_nothing_and_one_at_the_rate_everything() {
 #[test]
 fn every_nth_slips_and_errors_never() {
     let web = name("web.svc.local");
-    let told = Told::Records(&web, RecordType::A);
+    let told = Told::Records(web.borrowed(), RecordType::A);
     for (slip, expected) in [
         (0, [Drop; 6]),
         (1, [Slip; 6]),
@@ -74,11 +74,11 @@ fn what_differs_has_an_account_of_its_own() {
     let limiter = limiter(1, 2);
     let (web, shop) = (name("web.svc.local"), name("shop.svc.local"));
     let told = [
-        Told::Records(&web, RecordType::A),
-        Told::Records(&web, RecordType::AAAA),
-        Told::Records(&shop, RecordType::A),
-        Told::Nothing(&web),
-        Told::Referral(&web),
+        Told::Records(web.borrowed(), RecordType::A),
+        Told::Records(web.borrowed(), RecordType::AAAA),
+        Told::Records(shop.borrowed(), RecordType::A),
+        Told::Nothing(web.borrowed()),
+        Told::Referral(web.borrowed()),
         Told::Error,
     ];
     for client in ["192.0.2.1", "192.0.3.1", "2001:db8:0:100::1", "2001:db8:0:200::1"] {
@@ -97,8 +97,12 @@ fn what_is_alike_shares_one() {
     ] {
         let limiter = limiter(1, 2);
         let (lower, upper) = (name("web.svc.local"), name("WEB.svc.LOCAL"));
-        assert_eq!(sent(&limiter, one, &Told::Records(&lower, RecordType::A), 0, 1), 1);
-        assert_eq!(sent(&limiter, other, &Told::Records(&upper, RecordType::A), 0, 1), 0, "{one} and {other}");
+        assert_eq!(sent(&limiter, one, &Told::Records(lower.borrowed(), RecordType::A), 0, 1), 1);
+        assert_eq!(
+            sent(&limiter, other, &Told::Records(upper.borrowed(), RecordType::A), 0, 1),
+            0,
+            "{one} and {other}"
+        );
     }
 }
 

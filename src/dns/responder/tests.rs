@@ -1,6 +1,6 @@
 //! What a responder makes of a query, and what it says of its reply; every reply is read by the `domain` crate.
 
-mod fixture;
+pub mod fixture;
 mod property;
 mod served;
 

@@ -31,10 +31,18 @@ impl Histogram {
     }
 
     pub fn observe(&self, took: Duration) {
+        self.observe_all(1, took);
+    }
+
+    /// Counts so many that all took as long.
+    pub fn observe_all(&self, count: u64, took: Duration) {
+        if count == 0 {
+            return;
+        }
         let bucket = self.bounds.iter().position(|bound| took <= *bound).unwrap_or(self.bounds.len());
-        self.counts[bucket].fetch_add(1, Ordering::Relaxed);
+        self.counts[bucket].fetch_add(count, Ordering::Relaxed);
         // 584 years of nanoseconds fit.
-        self.sum_ns.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
+        self.sum_ns.fetch_add(count.wrapping_mul(took.as_nanos() as u64), Ordering::Relaxed);
     }
 
     pub(super) fn bounds(&self) -> &'static [Duration] {
@@ -69,6 +77,7 @@ mod tests {
         for micros in [0, 1_000, 1_001, 5_000, 5_001, 60_000_000] {
             histogram.observe(Duration::from_micros(micros));
         }
+        histogram.observe_all(0, Duration::from_secs(1));
         let held = histogram.held();
         assert_eq!((&held.counts[..4], held.sum), (&[2, 2, 2, 0][..], Duration::from_micros(60_012_002)));
         assert_eq!(Held::NOTHING.with(&held).with(&held).counts[..3], [4, 4, 4]);

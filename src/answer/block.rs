@@ -1,0 +1,278 @@
+//! A service's records in one piece of memory, as answers need them.
+//!
+//! A [`Block`] holds what DNS serves of one service: a record for each instance, and the addresses of all of them with
+//! their weights. It is made once for each view and never changed. Reading it touches a few neighbouring cache lines and
+//! follows no pointers, which is what decides how long an answer takes when there are a million instances.
+//!
+//! ```text
+//!  0   record TTL of the service, or NO_TTL     u32
+//!  4   flags                                    u8
+//!  5   instances n, A records a, AAAA records   3 × u8
+//!  8   where the A records begin                u16
+//! 10   where the AAAA records begin             u16
+//! 12   label of the service                     length octet and octets
+//!      where each instance begins               n × u16
+//!      instances, in the order of their ids     weight u16, priority u16, port u16, protocol u8,
+//!                                               its IPv4 and IPv6 addresses 2 × u8, label, 4 octets each, 16 octets each
+//!      A records                                a × (weight u32, 4 octets)
+//!      AAAA records                             (weight u32, 16 octets) each
+//! ```
+//!
+//! The tables of A and AAAA records hold what a query for the service's name gets: for each family the addresses of the
+//! lowest priority that has any, each once, with the weights of all instances that share it. Numbers are in network order.
+//! Nothing here depends on the configuration, so that a reload leaves all blocks as they are.
+//!
+//! A service of which more than [`MAX`] instances or addresses are served has no block: hardly any of its answers fits
+//! into a datagram.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::live::merged;
+use super::view::ServiceView;
+use crate::model::{Address, Instance, Protocol};
+use crate::wire::RecordType;
+use crate::wire::octets::u16_at;
+
+/// The most instances, and the most addresses of a family, that a block holds.
+pub const MAX: usize = 255;
+
+const HEADER: usize = 12;
+/// No TTL of a record is as long (RFC 2181 §8).
+const NO_TTL: u32 = u32::MAX;
+/// Some instance is a host name, whose addresses are not here.
+const HOSTS: u8 = 1;
+/// Not all instances have the same priority.
+const PRIORITIES: u8 = 2;
+/// Unhealthy instances may be among them.
+const PANIC: u8 = 4;
+/// Octets of an instance in front of its label.
+const INSTANCE: usize = 9;
+const WEIGHT: usize = 4;
+
+/// What DNS serves of one service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block(Box<[u8]>);
+
+/// An instance that is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Before scaling.
+    pub weight: u16,
+    pub priority: u16,
+    pub port: u16,
+    pub protocol: Protocol,
+    /// The id, led by its length in one octet.
+    pub label: &'a [u8],
+    /// Octets of its IPv4 addresses, four for each.
+    pub ipv4: &'a [u8],
+    /// Octets of its IPv6 addresses, sixteen for each.
+    pub ipv6: &'a [u8],
+}
+
+/// The address records of one family.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses<'a> {
+    octets: &'a [u8],
+    /// Octets of an address.
+    width: usize,
+}
+
+impl Block {
+    /// The block of a view, if anything of it is served and it is not too much.
+    pub fn new(view: &ServiceView) -> Option<Self> {
+        let served = || view.instances().iter().filter(|instance| view.serves(instance));
+        let count = served().take(MAX + 1).count();
+        let families = [RecordType::A, RecordType::AAAA];
+        if !(1..=MAX).contains(&count) {
+            return None;
+        }
+        let [ipv4, ipv6] = families.map(|rtype| merged(served(), rtype));
+        if ipv4.len() > MAX || ipv6.len() > MAX {
+            return None;
+        }
+        let mut octets = header(view, served(), [count, ipv4.len(), ipv6.len()]);
+        let mut at = octets.len();
+        octets.resize(at + 2 * count, 0);
+        for instance in served() {
+            let begins = octets.len() as u16;
+            octets[at..at + 2].copy_from_slice(&begins.to_be_bytes());
+            at += 2;
+            push_instance(&mut octets, instance);
+        }
+        for (place, addresses) in [(8, &ipv4), (10, &ipv6)] {
+            let begins = octets.len() as u16;
+            octets[place..place + 2].copy_from_slice(&begins.to_be_bytes());
+            for (ip, weight) in addresses {
+                // At most 255 instances with eight addresses each: the sum of their weights is far below 2³².
+                octets.extend((*weight as u32).to_be_bytes());
+                push_ip(&mut octets, *ip);
+            }
+        }
+        Some(Self(octets.into()))
+    }
+
+    /// The TTL of the service's records in seconds, if it has one of its own.
+    pub fn record_ttl(&self) -> Option<u32> {
+        let ttl = u32_at(&self.0, 0);
+        (ttl != NO_TTL).then_some(ttl)
+    }
+
+    /// Whether an instance is known by a host name of others.
+    pub fn has_hosts(&self) -> bool {
+        self.0[4] & HOSTS != 0
+    }
+
+    /// Whether instances differ in priority.
+    pub fn has_priorities(&self) -> bool {
+        self.0[4] & PRIORITIES != 0
+    }
+
+    /// Whether so few instances are healthy that unhealthy ones are served too.
+    pub fn is_panicking(&self) -> bool {
+        self.0[4] & PANIC != 0
+    }
+
+    /// How many instances there are, at least one.
+    pub fn len(&self) -> usize {
+        usize::from(self.0[5])
+    }
+
+    /// The name of the service, led by its length in one octet.
+    pub fn label(&self) -> &[u8] {
+        label_at(&self.0, HEADER)
+    }
+
+    /// The instance at a place, in the order of ids.
+    pub fn entry(&self, at: usize) -> Entry<'_> {
+        let table = HEADER + 1 + usize::from(self.0[HEADER]);
+        let begins = usize::from(number_at(&self.0, table + 2 * at));
+        let fixed = &self.0[begins..begins + INSTANCE];
+        let label = label_at(&self.0, begins + INSTANCE);
+        let ips = &self.0[begins + INSTANCE + label.len()..];
+        let (ipv4, ipv6) = ips.split_at(4 * usize::from(fixed[7]));
+        Entry {
+            weight: number_at(fixed, 0),
+            priority: number_at(fixed, 2),
+            port: number_at(fixed, 4),
+            protocol: if fixed[6] == Protocol::Tcp as u8 { Protocol::Tcp } else { Protocol::Udp },
+            label,
+            ipv4,
+            ipv6: &ipv6[..16 * usize::from(fixed[8])],
+        }
+    }
+
+    /// The instance with this id, in lower case.
+    pub fn find(&self, id: &[u8]) -> Option<Entry<'_>> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            let entry = self.entry(middle);
+            match entry.label[1..].cmp(id) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Some(entry),
+            }
+        }
+        None
+    }
+
+    /// The A records of the service.
+    pub fn ipv4(&self) -> Addresses<'_> {
+        self.addresses(8, self.0[6], 4)
+    }
+
+    /// The AAAA records of the service.
+    pub fn ipv6(&self) -> Addresses<'_> {
+        self.addresses(10, self.0[7], 16)
+    }
+
+    fn addresses(&self, place: usize, count: u8, width: usize) -> Addresses<'_> {
+        let begins = usize::from(number_at(&self.0, place));
+        Addresses { octets: &self.0[begins..begins + usize::from(count) * (WEIGHT + width)], width }
+    }
+}
+
+impl<'a> Addresses<'a> {
+    pub fn len(&self) -> usize {
+        self.octets.len() / (WEIGHT + self.width)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.octets.is_empty()
+    }
+
+    /// Octets of an address.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    pub fn weight(&self, at: usize) -> u32 {
+        u32_at(self.octets, at * (WEIGHT + self.width))
+    }
+
+    /// The octets of an address.
+    pub fn address(&self, at: usize) -> &'a [u8] {
+        let begins = at * (WEIGHT + self.width) + WEIGHT;
+        &self.octets[begins..begins + self.width]
+    }
+}
+
+fn header<'a>(view: &ServiceView, served: impl Iterator<Item = &'a Arc<Instance>>, counts: [usize; 3]) -> Vec<u8> {
+    let mut flags = if view.is_panicking() { PANIC } else { 0 };
+    let mut priority = None;
+    for instance in served {
+        let registration = &instance.registration;
+        if matches!(registration.address, Address::Host(_)) {
+            flags |= HOSTS;
+        }
+        if *priority.get_or_insert(registration.priority) != registration.priority {
+            flags |= PRIORITIES;
+        }
+    }
+    let mut octets = Vec::with_capacity(256);
+    octets.extend(view.settings().record_ttl.unwrap_or(NO_TTL).to_be_bytes());
+    octets.push(flags);
+    octets.extend(counts.map(|count| count as u8));
+    octets.extend([0; 4]);
+    push_label(&mut octets, view.name().as_str());
+    octets
+}
+
+fn push_instance(octets: &mut Vec<u8>, instance: &Instance) {
+    let registration = &instance.registration;
+    for number in [instance.effective_weight().0, registration.priority.0, registration.port.number()] {
+        octets.extend(number.to_be_bytes());
+    }
+    let ips = registration.address.ips();
+    let ipv4 = ips.iter().filter(|ip| ip.is_ipv4()).count();
+    octets.extend([registration.protocol as u8, ipv4 as u8, (ips.len() - ipv4) as u8]);
+    push_label(octets, instance.key.id.as_str());
+    for family in [IpAddr::is_ipv4, IpAddr::is_ipv6] {
+        ips.iter().filter(|ip| family(ip)).for_each(|ip| push_ip(octets, *ip));
+    }
+}
+
+fn push_label(octets: &mut Vec<u8>, label: &str) {
+    octets.push(label.len() as u8);
+    octets.extend(label.as_bytes());
+}
+
+fn push_ip(octets: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => octets.extend(ip.octets()),
+        IpAddr::V6(ip) => octets.extend(ip.octets()),
+    }
+}
+
+fn label_at(octets: &[u8], at: usize) -> &[u8] {
+    &octets[at..=at + usize::from(octets[at])]
+}
+
+fn number_at(octets: &[u8], at: usize) -> u16 {
+    u16_at(octets, at).unwrap_or_default()
+}
+
+fn u32_at(octets: &[u8], at: usize) -> u32 {
+    octets[at..].first_chunk().map_or(0, |octets| u32::from_be_bytes(*octets))
+}

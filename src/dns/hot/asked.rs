@@ -1,0 +1,238 @@
+//! The usual query, read in place.
+//!
+//! One question of class IN, with at most an OPT record without options behind it, and nothing else: what stub resolvers
+//! and recursive servers send all the time. Nothing is copied; what is not like that is [`None`] here and read with all
+//! care by [`super::super::query`].
+
+use std::ops::Range;
+
+use crate::wire::octets::u16_at;
+use crate::wire::{MAX_LABEL, MAX_NAME, RecordType, flag};
+
+/// Where the name of the question begins.
+pub const QNAME: usize = 12;
+const OPCODE_AND_QR: u16 = 0xf800;
+const CLASS_IN: u16 = 1;
+/// The OPT record without options: root, TYPE, CLASS, TTL, RDLENGTH.
+const OPT: usize = 11;
+/// The most labels in front of the apex that are told apart here, and one more that tells that there are too many.
+const LABELS: usize = 3;
+
+/// A question as it stands in its packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked<'a> {
+    pub packet: &'a [u8],
+    /// Where each label in front of the apex begins, with its length octet, most specific first.
+    labels: [u16; LABELS],
+    count: usize,
+    /// Where the apex begins in the packet.
+    pub apex: usize,
+    /// Where the question ends.
+    pub end: usize,
+    pub qtype: RecordType,
+    pub opt: Option<Opt>,
+}
+
+/// What the OPT record of a query says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opt {
+    /// Octets that the client takes in over UDP.
+    pub udp_payload: u16,
+    pub dnssec_ok: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// Reads a packet whose question is below `apex`, a name in wire form; `None` when it is anything unusual.
+    pub fn read(packet: &'a [u8], apex: &[u8]) -> Option<Self> {
+        let head = packet.first_chunk::<QNAME>()?;
+        let additional = match head[4..] {
+            [0, 1, 0, 0, 0, 0, 0, additional] if additional <= 1 => additional,
+            _ => return None,
+        };
+        if u16_at(head, 2)? & OPCODE_AND_QR != 0 {
+            return None;
+        }
+        let (labels, count, end_of_name) = front(packet, apex.len())?;
+        let apex_at = end_of_name - apex.len();
+        if !packet[apex_at..end_of_name].eq_ignore_ascii_case(apex) {
+            return None;
+        }
+        let end = end_of_name + 4;
+        if u16_at(packet, end - 2)? != CLASS_IN {
+            return None;
+        }
+        let opt = match (additional, packet.len() - end) {
+            (0, 0) => None,
+            (1, OPT) => Some(Opt::read(packet[end..].first_chunk()?)?),
+            _ => return None,
+        };
+        let qtype = RecordType(u16_at(packet, end - 4)?);
+        Some(Self { packet, labels, count, apex: apex_at, end, qtype, opt })
+    }
+
+    /// The labels in front of the apex, most specific first, without their lengths.
+    pub fn labels(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+        let (packet, labels) = (self.packet, self.labels);
+        (0..self.count).map(move |at| {
+            let at = usize::from(labels[at]);
+            &packet[at + 1..=at + usize::from(packet[at])]
+        })
+    }
+
+    /// The name in wire form, in the case of the question.
+    pub fn qname(&self) -> Range<usize> {
+        QNAME..self.end - 4
+    }
+}
+
+/// Steps over the labels of a name: where those in front of its last `apex` octets begin, how many they are, and where the
+/// name ends.
+fn front(packet: &[u8], apex: usize) -> Option<([u16; LABELS], usize, usize)> {
+    let mut starts = [0; LABELS + 16];
+    let mut count = 0;
+    let mut at = QNAME;
+    loop {
+        match usize::from(*packet.get(at)?) {
+            0 => break,
+            length @ 1..=MAX_LABEL => {
+                *starts.get_mut(count)? = at as u16;
+                count += 1;
+                at += length + 1;
+            }
+            _ => return None,
+        }
+    }
+    let end = at + 1;
+    let apex_at = end.checked_sub(apex).filter(|at| *at >= QNAME && end - QNAME <= MAX_NAME)?;
+    let front = starts[..count].iter().take_while(|start| usize::from(**start) < apex_at).count();
+    // The apex begins where a label does, or a longer label only ends like it.
+    let begins = if front == count { end - 1 } else { usize::from(starts[front]) };
+    if front > LABELS || begins != apex_at {
+        return None;
+    }
+    Some(([starts[0], starts[1], starts[2]], front, end))
+}
+
+impl Opt {
+    /// Reads a record of EDNS version 0 without options.
+    fn read(octets: &[u8; OPT]) -> Option<Self> {
+        match *octets {
+            [0, 0, 41, high, low, _, 0, bits, _, 0, 0] => {
+                Some(Self { udp_payload: u16::from_be_bytes([high, low]), dnssec_ok: bits & 0x80 != 0 })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The header bit that a reply repeats, as it stands in a query's third octet.
+pub fn recursion_desired(packet: &[u8]) -> u8 {
+    packet[2] & (flag::RD >> 8) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::query;
+    use crate::wire::Name;
+    use proptest::prelude::*;
+
+    const APEX: &[u8] = b"\x03svc\x05local\x00";
+
+    fn packet(name: &[u8], opt: &[u8]) -> Vec<u8> {
+        let header = [0x12, 0x34, 1, 0x20, 0, 1, 0, 0, 0, 0, 0, u8::from(!opt.is_empty())];
+        [&header[..], name, &[0, 33, 0, 1], opt].concat()
+    }
+
+    fn labels(packet: &[u8]) -> Option<Vec<String>> {
+        let asked = Asked::read(packet, APEX)?;
+        Some(asked.labels().map(|label| String::from_utf8_lossy(label).into_owned()).collect())
+    }
+
+    #[test]
+    fn labels_in_front_of_the_apex() {
+        for (name, expected) in [
+            (&b"\x03wEb\x03sVc\x05local\x00"[..], Some(&["wEb"][..])),
+            (b"\x02i1\x03web\x03svc\x05LOCAL\x00", Some(&["i1", "web"])),
+            (b"\x05_http\x04_tcp\x03web\x03svc\x05local\x00", Some(&["_http", "_tcp", "web"])),
+            (b"\x03svc\x05local\x00", Some(&[])),
+            (b"\x01a\x01b\x01c\x01d\x03svc\x05local\x00", None),
+            (b"\x0bxsvc\x05local\x00\x00", None),
+            (b"\x04xsvc\x05local\x00", None),
+            (b"\x05local\x00", None),
+            (b"\x00", None),
+            (b"\x03web\xc0\x0c", None),
+        ] {
+            let expected = expected.map(|labels| labels.iter().map(|label| (*label).to_owned()).collect());
+            assert_eq!(labels(&packet(name, b"")), expected, "{name:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_label_that_only_ends_like_the_apex() {
+        // The label `\003svc\005local` and nothing behind it but the root.
+        let packet = packet(b"\x0a\x03svc\x05local\x00", b"");
+        assert_eq!(Asked::read(&packet, APEX), None);
+    }
+
+    #[test]
+    fn the_opt_record() {
+        let name = b"\x03web\x03svc\x05local\x00";
+        for (opt, expected) in [
+            (&b""[..], Some(None)),
+            (b"\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00", Some(Some((1232, true)))),
+            (b"\x00\x00\x29\x10\x00\x01\x00\x00\x01\x00\x00", Some(Some((4096, false)))),
+            (b"\x00\x00\x29\x04\xd0\x00\x01\x00\x00\x00\x00", None),
+            (b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x04\x00\x03\x00\x00", None),
+            (b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00", None),
+            (b"\x00\x00\xfa\x04\xd0\x00\x00\x00\x00\x00\x00", None),
+            (b"\x01\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00", None),
+        ] {
+            let packet = packet(name, opt);
+            let asked = Asked::read(&packet, APEX);
+            let read = asked.map(|asked| asked.opt.map(|opt| (opt.udp_payload, opt.dnssec_ok)));
+            assert_eq!(read, expected, "{opt:02x?}");
+        }
+    }
+
+    #[test]
+    fn what_is_unusual_is_left_to_others() {
+        let usual = packet(b"\x03web\x03svc\x05local\x00", b"");
+        assert!(Asked::read(&usual, APEX).is_some());
+        for (at, octet) in [(2, 0x80), (2, 0x28), (5, 0), (5, 2), (7, 1), (9, 1), (10, 1), (11, 1), (11, 2), (30, 3)] {
+            let mut packet = usual.clone();
+            packet[at] = octet;
+            assert_eq!(Asked::read(&packet, APEX), None, "{at}: {octet}");
+        }
+        assert_eq!(Asked::read(&[&usual[..], b"x"].concat(), APEX), None);
+        assert!((0..usual.len()).all(|end| Asked::read(&usual[..end], APEX).is_none()));
+    }
+
+    proptest! {
+        /// Whatever is read here is what the careful reader reads.
+        #[test]
+        fn agrees_with_the_careful_reader(
+            at in 0usize..40,
+            octet in any::<u8>(),
+            more in proptest::collection::vec(any::<u8>(), 0..14),
+            has_opt in any::<bool>(),
+        ) {
+            let opt: &[u8] = if has_opt { b"\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00" } else { &more };
+            let mut packet = packet(b"\x02i1\x03web\x03svc\x05local\x00", opt);
+            if let Some(place) = packet.get_mut(at) {
+                *place = octet;
+            }
+            if let Some(asked) = Asked::read(&packet, APEX) {
+                let query = query::read(&packet).unwrap();
+                let question = query.question.as_ref().unwrap();
+                prop_assert!(query.is_whole && query.is_query() && query.tsig.is_none());
+                prop_assert_eq!(question.qname.clone(), Name::from_wire(&packet[asked.qname()]).unwrap());
+                prop_assert_eq!((question.qtype, question.qclass), (asked.qtype, CLASS_IN));
+                prop_assert_eq!(question.octets, &packet[QNAME..asked.end]);
+                prop_assert_eq!(query.edns.map(|edns| (edns.udp_payload, edns.dnssec_ok)), asked.opt.map(|opt| (opt.udp_payload, opt.dnssec_ok)));
+                let labels: Vec<&[u8]> = asked.labels().collect();
+                prop_assert_eq!(question.qname.strip(&Name::from_wire(APEX).unwrap()).unwrap(), labels);
+            }
+        }
+    }
+}

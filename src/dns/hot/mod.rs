@@ -1,0 +1,340 @@
+//! The hot path: the usual questions, answered by copying.
+//!
+//! ```text
+//!  query    │ header │ 3web3svc5local0 │ SRV IN │ OPT │         Asked: where the labels are, nothing is copied
+//!                       └─┬─┘└───┬───┘
+//!                   lower case   equals the apex
+//!                         ▼
+//!  registry │ name ─► view ─► block │                            one look-up without a lock
+//!
+//!  block    │ TTL, flags, counts │ 3web │ where each begins │ 5 1 80 tcp 1 0 2i1 10.0.0.1 │ … │ A │ AAAA │
+//!                                    │                        │ │ │          │    │
+//!                                    │      Lots: in which order, by weights │    │
+//!                                    │                        ▼ ▼ ▼          ▼    ▼
+//!  reply    │ header │ question │ c00c SRV IN TTL len │ prio weight port │ 2i1 3web 3svc5local0 │ … │ ptr A IN TTL 4 │ … │ OPT │
+//! ```
+//!
+//! What is answered here, in the live zone, by name and type:
+//!
+//! | name | types |
+//! |---|---|
+//! | `<service>` | A, AAAA, SRV; NODATA for others |
+//! | `_<service>._<proto>` | SRV |
+//! | `<instance>.<service>` | A, AAAA, SRV; NODATA for others but TXT |
+//! | any other label below the apex that no static record has | NXDOMAIN |
+//!
+//! Everything else gives `None`, and is answered by the complete path from the same packet: other names and types, options
+//! of EDNS, messages that do not fit, services in panic or with nothing to serve, instances that are host names. The two
+//! ways give the same answers, but for the order of records: `tests` holds them against each other.
+//!
+//! An answer takes no lock and allocates nothing. What it needs of the configuration is worked out beforehand, in [`Hot`];
+//! what it needs of the registry is in the [`Block`] of one service, so that it cannot mix two states of it.
+
+mod absence;
+mod asked;
+mod page;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use foldhash::HashSet;
+
+use self::absence::{Absence, differ_in_serial};
+use self::asked::Asked;
+use self::page::{OPT, POINTER, Page, RECORD, SRV_NUMBERS, Section, Srv, TO_QNAME};
+use super::reply::{Kind, Rcode};
+use super::settings::Settings;
+use crate::answer::{Addresses, Block, Catalog, Entry, Lots};
+use crate::engine::Reading;
+use crate::model::{Protocol, Revision};
+use crate::wire::{MAX_LABEL, RecordType};
+
+/// Octets of a UDP reply to a client that offers no more (RFC 1035 §2.3.4).
+const PLAIN_UDP: usize = 512;
+
+/// What the configuration says, as far as it matters here.
+#[derive(Debug)]
+pub struct Hot {
+    /// In wire form, in the case of the configuration.
+    apex: Box<[u8]>,
+    record_ttl: u32,
+    srv_weight_scale: u32,
+    udp_payload: u16,
+    absence: Absence,
+    /// The labels below the apex that static records have; `None` where these speak for every name.
+    taken: Option<HashSet<Box<[u8]>>>,
+}
+
+/// A reply that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    pub octets: usize,
+    pub kind: Kind,
+    pub rcode: Rcode,
+    pub qtype: RecordType,
+    /// Where the name that was asked for is in the query.
+    pub qname: Range<usize>,
+}
+
+/// What outlasts a query only to be used again.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    lots: Lots,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy)]
+enum Target<'r> {
+    Service(&'r Block),
+    /// The instances of one protocol.
+    ServiceType(&'r Block, Protocol),
+    Instance(&'r Block, Entry<'r>),
+    Nothing,
+}
+
+impl Hot {
+    /// `None` when the live zone has no SOA record to show, which leaves everything to the complete path.
+    pub fn new(catalog: &Catalog, settings: &Settings) -> Option<Self> {
+        let zone = catalog.live_zone();
+        let [soa, next] = [Revision(0), Revision(1)].map(|revision| catalog.negative_soa_at(revision));
+        Some(Self {
+            apex: zone.apex.wire().into(),
+            record_ttl: zone.record_ttl,
+            srv_weight_scale: u32::from(zone.srv_weight_scale),
+            udp_payload: settings.udp_payload,
+            absence: Absence::new(&soa, &zone.apex, differ_in_serial(&soa, &next))?,
+            taken: catalog.labels_below_apex(),
+        })
+    }
+
+    /// Writes the reply to `packet` into `out`, if it is one of those that are answered here and the reply fits into `out`,
+    /// and over UDP into a datagram. `random` decides the order of records.
+    pub fn answer(
+        &self,
+        packet: &[u8],
+        over_udp: bool,
+        reading: &Reading<'_>,
+        scratch: &mut Scratch,
+        mut random: impl FnMut() -> u64,
+        out: &mut [u8],
+    ) -> Option<Hit> {
+        let asked = Asked::read(packet, &self.apex)?;
+        let room = if over_udp { self.datagram(&asked).min(out.len()) } else { out.len() };
+        let room = room.checked_sub(asked.end + asked.opt.map_or(0, |_| OPT))?;
+        let target = self.find(&asked, reading)?;
+        let page = Page::begin(&asked, out);
+        let mut reply = Reply { hot: self, asked: &asked, room, page, lots: &mut scratch.lots };
+        let (kind, rcode) = match reply.records(target, &mut random)? {
+            true => (Kind::Positive, Rcode::NoError),
+            false => reply.absence(target, reading.revision())?,
+        };
+        let octets = reply.page.end(&asked, rcode, self.udp_payload);
+        Some(Hit { octets, kind, rcode, qtype: asked.qtype, qname: asked.qname() })
+    }
+
+    /// Octets that a datagram to this client may have (RFC 6891 §6.2.3 to §6.2.5).
+    fn datagram(&self, asked: &Asked<'_>) -> usize {
+        asked.opt.map_or(PLAIN_UDP, |opt| usize::from(opt.udp_payload.min(self.udp_payload)).max(PLAIN_UDP))
+    }
+
+    fn find<'r>(&self, asked: &Asked<'_>, reading: &'r Reading<'_>) -> Option<Target<'r>> {
+        let (mut first, mut second) = ([0; MAX_LABEL], [0; MAX_LABEL]);
+        let mut labels = asked.labels();
+        match (labels.len(), labels.next(), labels.next()) {
+            (1, Some(service), _) => {
+                let service = lowered(service, &mut first)?;
+                match reading.service(service) {
+                    Some(view) => view.block().map(Target::Service),
+                    // Labels with an underscore are not for services.
+                    None => self.has_nothing_at(service.as_bytes()).then_some(Target::Nothing),
+                }
+            }
+            (2, Some(front), Some(back)) => {
+                let (front, back) = (lowered(front, &mut first)?, lowered(back, &mut second)?);
+                if let Some(protocol) = transport(back) {
+                    let view = reading.service(front.strip_prefix('_')?)?;
+                    return view.block().map(|block| Target::ServiceType(block, protocol));
+                }
+                let block = reading.service(back)?.block()?;
+                block.find(front.as_bytes()).map(|entry| Target::Instance(block, entry))
+            }
+            _ => None,
+        }
+        .filter(|target| !target.block().is_some_and(Block::is_panicking))
+    }
+
+    /// Whether no record that is not registered exists at or below a label in lower case.
+    fn has_nothing_at(&self, label: &[u8]) -> bool {
+        label.first() != Some(&b'_') && self.taken.as_ref().is_some_and(|taken| !taken.contains(label))
+    }
+}
+
+impl<'r> Target<'r> {
+    fn block(&self) -> Option<&'r Block> {
+        match self {
+            Self::Service(block) | Self::ServiceType(block, _) | Self::Instance(block, _) => Some(block),
+            Self::Nothing => None,
+        }
+    }
+}
+
+/// A reply on its way.
+struct Reply<'a, 'o> {
+    hot: &'a Hot,
+    asked: &'a Asked<'a>,
+    /// Octets that records may take.
+    room: usize,
+    page: Page<'o>,
+    lots: &'a mut Lots,
+}
+
+impl Reply<'_, '_> {
+    /// Writes the records of the target, if it has any of the asked type. `None` when they do not fit, or are for the
+    /// complete path to find.
+    fn records(&mut self, target: Target<'_>, random: &mut impl FnMut() -> u64) -> Option<bool> {
+        match (target, self.asked.qtype) {
+            (Target::Service(block), RecordType::A) => self.addresses(block, block.ipv4(), random),
+            (Target::Service(block), RecordType::AAAA) => self.addresses(block, block.ipv6(), random),
+            (Target::Service(block), RecordType::SRV) => self.services(block, None, random),
+            (Target::ServiceType(block, protocol), RecordType::SRV) => self.services(block, Some(protocol), random),
+            (Target::Instance(block, entry), RecordType::A) => self.host(block, entry.ipv4, 4, random),
+            (Target::Instance(block, entry), RecordType::AAAA) => self.host(block, entry.ipv6, 16, random),
+            (Target::Instance(block, entry), RecordType::SRV) => self.service(block, &entry),
+            (Target::ServiceType(..), _) | (Target::Instance(..), RecordType::TXT) => None,
+            (Target::Service(_) | Target::Instance(..) | Target::Nothing, qtype) => (!qtype.is_meta()).then_some(false),
+        }
+    }
+
+    /// Says that there is nothing of the asked type.
+    fn absence(&mut self, target: Target<'_>, revision: Revision) -> Option<(Kind, Rcode)> {
+        let absence = &self.hot.absence;
+        self.room.checked_sub(absence.len())?;
+        absence.write(&mut self.page, self.asked.apex, revision);
+        Some(match target {
+            Target::Nothing => (Kind::NxDomain, Rcode::NxDomain),
+            Target::Service(_) | Target::ServiceType(..) | Target::Instance(..) => (Kind::NoData, Rcode::NoError),
+        })
+    }
+
+    /// The addresses of a service.
+    fn addresses(&mut self, block: &Block, of: Addresses<'_>, random: &mut impl FnMut() -> u64) -> Option<bool> {
+        self.room.checked_sub(of.len() * (RECORD + of.width()))?;
+        self.lots.clear();
+        (0..of.len()).for_each(|at| self.lots.put(at as u8, of.weight(at)));
+        self.lots.draw(random);
+        let ttl = self.ttl(block);
+        for at in self.lots.items() {
+            self.page.addresses(Section::Answer, TO_QNAME, ttl, of.address(usize::from(*at)), of.width());
+        }
+        Some(!of.is_empty())
+    }
+
+    /// The addresses of one instance, of `width` octets each.
+    fn host(
+        &mut self,
+        block: &Block,
+        addresses: &[u8],
+        width: usize,
+        random: &mut impl FnMut() -> u64,
+    ) -> Option<bool> {
+        let count = addresses.len() / width;
+        self.room.checked_sub(count * (RECORD + width))?;
+        self.lots.clear();
+        (0..count).for_each(|at| self.lots.put(at as u8, 1));
+        self.lots.draw(random);
+        let ttl = self.ttl(block);
+        for at in self.lots.items() {
+            let at = usize::from(*at) * width;
+            self.page.addresses(Section::Answer, TO_QNAME, ttl, &addresses[at..at + width], width);
+        }
+        Some(count > 0)
+    }
+
+    /// The SRV record of one instance, and its addresses.
+    fn service(&mut self, block: &Block, entry: &Entry<'_>) -> Option<bool> {
+        // What the addresses of a host are, others know.
+        if entry.ipv4.is_empty() && entry.ipv6.is_empty() {
+            return None;
+        }
+        self.room.checked_sub(self.octets(block, entry))?;
+        let ttl = self.ttl(block);
+        let srv = Srv { weight_scale: self.hot.srv_weight_scale, service: block.label(), apex: &self.hot.apex };
+        self.page.srv(&srv, entry, ttl);
+        self.page.addresses(Section::Additional, TO_QNAME, ttl, entry.ipv4, 4);
+        self.page.addresses(Section::Additional, TO_QNAME, ttl, entry.ipv6, 16);
+        Some(true)
+    }
+
+    /// The SRV records of a service, and the addresses of their targets.
+    fn services(
+        &mut self,
+        block: &Block,
+        protocol: Option<Protocol>,
+        random: &mut impl FnMut() -> u64,
+    ) -> Option<bool> {
+        if block.has_hosts() {
+            return None;
+        }
+        let mut octets = 0;
+        self.lots.clear();
+        for at in 0..block.len() {
+            let entry = block.entry(at);
+            if protocol.is_none_or(|protocol| protocol == entry.protocol) {
+                octets += self.octets(block, &entry);
+                self.lots.put(at as u8, u32::from(entry.weight));
+            }
+        }
+        // Without any it is for the complete path to say whether there is such a name.
+        self.room.checked_sub(octets).filter(|_| octets > 0)?;
+        if block.has_priorities() {
+            self.lots.draw_by_rank(|item| block.entry(usize::from(item)).priority, random);
+        } else {
+            self.lots.draw(random);
+        }
+        let (ttl, mut target) = (self.ttl(block), self.page.at() + RECORD + SRV_NUMBERS);
+        let srv = Srv { weight_scale: self.hot.srv_weight_scale, service: block.label(), apex: &self.hot.apex };
+        for item in self.lots.items() {
+            self.page.srv(&srv, &block.entry(usize::from(*item)), ttl);
+        }
+        for item in self.lots.items() {
+            let entry = block.entry(usize::from(*item));
+            let owner = POINTER | target as u16;
+            self.page.addresses(Section::Additional, owner, ttl, entry.ipv4, 4);
+            self.page.addresses(Section::Additional, owner, ttl, entry.ipv6, 16);
+            target += self.target(block, &entry) + RECORD + SRV_NUMBERS;
+        }
+        Some(true)
+    }
+
+    /// Octets of an instance's SRV record and of the records of its addresses.
+    fn octets(&self, block: &Block, entry: &Entry<'_>) -> usize {
+        let addresses = entry.ipv4.len() / 4 * (RECORD + 4) + entry.ipv6.len() / 16 * (RECORD + 16);
+        RECORD + SRV_NUMBERS + self.target(block, entry) + addresses
+    }
+
+    /// Octets of the name that an SRV record points at. It is never compressed (RFC 2782).
+    fn target(&self, block: &Block, entry: &Entry<'_>) -> usize {
+        entry.label.len() + block.label().len() + self.hot.apex.len()
+    }
+
+    fn ttl(&self, block: &Block) -> u32 {
+        block.record_ttl().unwrap_or(self.hot.record_ttl)
+    }
+}
+
+/// A label in lower case, in `into`; `None` when it is not ASCII, as no registered name is.
+fn lowered<'b>(label: &[u8], into: &'b mut [u8; MAX_LABEL]) -> Option<&'b str> {
+    let into = &mut into[..label.len()];
+    into.copy_from_slice(label);
+    into.make_ascii_lowercase();
+    std::str::from_utf8(into).ok().filter(|label| label.is_ascii())
+}
+
+fn transport(label: &str) -> Option<Protocol> {
+    match label {
+        "_tcp" => Some(Protocol::Tcp),
+        "_udp" => Some(Protocol::Udp),
+        _ => None,
+    }
+}
