@@ -136,3 +136,76 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use smallvec::SmallVec;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::model::ServiceName;
+
+    fn set(service: &str) -> Command {
+        Command::Set { service: ServiceName::parse(service).unwrap(), settings: None }
+    }
+
+    fn request(commands: Vec<Command>) -> (Request, oneshot::Receiver<Results>) {
+        let (reply, results) = oneshot::channel();
+        (Request { commands: SmallVec::from_vec(commands), reply: Some(reply), since: Instant::now() }, results)
+    }
+
+    fn numbers(round: &[Vec<Waiting>]) -> Vec<Vec<u64>> {
+        round.iter().map(|unit| unit.iter().map(|waiting| waiting.number).collect()).collect()
+    }
+
+    #[test]
+    fn a_round_takes_commands_by_what_they_are_about() {
+        let mut queue = Queue::default();
+        queue.enter(request(vec![set("a"), set("b"), set("a"), set("c")]).0);
+        let busy = Subject::Service(ServiceName::parse("b").unwrap());
+        let round = queue.round(|subject| *subject == busy);
+        assert_eq!(numbers(&round), [vec![1, 3], vec![4]]);
+        queue.put_back(round.into_iter().flatten().collect());
+        assert_eq!(numbers(&queue.round(|_| false)), [vec![1, 3], vec![4], vec![2]]);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_is_too_much_for_one_unit_keeps_its_place() {
+        let mut queue = Queue::default();
+        queue.enter(request(vec![set("a"); COMMANDS + 1]).0);
+        queue.enter(request(vec![set("a"), set("b")]).0);
+        let round = queue.round(|_| false);
+        assert_eq!(round.iter().map(Vec::len).collect::<Vec<_>>(), [COMMANDS, 1]);
+        let left = COMMANDS as u64 + 1;
+        assert_eq!(numbers(&queue.round(|_| false)), [vec![left, left + 1]]);
+    }
+
+    #[test]
+    fn a_request_is_answered_when_all_of_it_is_in_its_order() {
+        let mut queue = Queue::default();
+        let (first, mut reply) = request(vec![set("a"), set("b")]);
+        queue.enter(first);
+        let (nothing, mut passed) = request(Vec::new());
+        queue.enter(nothing);
+        let round: Vec<Waiting> = queue.round(|_| false).into_iter().flatten().collect();
+        queue.answer(&round[1], Ok(Done::Noted));
+        assert!(reply.try_recv().is_err() && passed.try_recv().is_err());
+        queue.answer(&round[0], Err(WriteError::Stopping));
+        let results = reply.try_recv().unwrap();
+        assert!(matches!(&results[..], [Err(WriteError::Stopping), Ok(Done::Noted)]), "{results:?}");
+        assert!(passed.try_recv().is_ok_and(|results| results.is_empty()), "nothing is left before it");
+        let (nothing, mut passed) = request(Vec::new());
+        queue.enter(nothing);
+        assert!(passed.try_recv().is_ok(), "there is nothing to wait for");
+    }
+
+    #[test]
+    fn what_waits_can_be_refused_at_once() {
+        let mut queue = Queue::default();
+        let (request, mut reply) = request(vec![set("a"); 3]);
+        queue.enter(request);
+        queue.fail_waiting(&WriteError::Stopping);
+        assert!(queue.is_empty() && reply.try_recv().is_ok_and(|results| results.iter().all(Result::is_err)));
+    }
+}

@@ -103,15 +103,18 @@ impl<S: SharedStore> Work for Runner<S> {
         let (writer, mut news) = store.open();
         while let Some(told) = news.recv().await {
             match told {
-                News::Everything(snapshot) => {
-                    self.following.take_everything(snapshot);
+                News::Everything(snapshot) => self.following.take_everything(snapshot),
+                News::Changes { revision, put, removed } => self.following.take_changes(revision, put, removed),
+                News::Back => {
+                    self.following.back();
                     break;
                 }
                 News::Unreadable(error) => return Err(error),
                 News::Away { why } => {
-                    tracing::warn!(why, "the shared store cannot be reached; it is tried again and again")
+                    tracing::warn!(why, "the shared store cannot be reached; it is tried again and again");
                 }
-                News::Changes { .. } | News::CutOff | News::Back => {}
+                // Nothing is kept here yet.
+                News::CutOff => {}
             }
         }
         self.open = Some(Opened { writer, news });

@@ -106,3 +106,68 @@ pub(super) fn pack(units: Vec<Unit>) -> Vec<(Transaction, Vec<Unit>)> {
     }
     packed
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::port::Encoded;
+    use super::*;
+    use crate::registry::RecordName;
+
+    fn unit(service: &str, writes: usize, octets: usize, conflicts: u32) -> Unit {
+        let service = ServiceName::parse(service).unwrap();
+        let place = |at: usize| {
+            let name = SubscriptionId::parse(&format!("{service}-{at}")).unwrap();
+            Place::Record(RecordName::Subscription(name))
+        };
+        let command = Command::Set { service: service.clone(), settings: None };
+        let waiting = Waiting { number: 1, request: 1, place: 0, command, since: Instant::now(), conflicts };
+        let write = || Write::Put(Encoded(Bytes::from(vec![0; octets])));
+        Unit {
+            commands: vec![(waiting, Done::Noted)],
+            requires: (0..writes).map(|at| (place(at), Revision(7))).collect(),
+            writes: (0..writes).map(|at| (place(at), write())).collect(),
+            lapses: Vec::new(),
+        }
+    }
+
+    /// How many units each transaction has.
+    fn packed(units: Vec<Unit>) -> Vec<usize> {
+        let packed = pack(units);
+        for (transaction, together) in &packed {
+            let writes: usize = together.iter().map(|unit| unit.writes.len()).sum();
+            assert_eq!((transaction.writes.len(), transaction.requires.len()), (writes, writes));
+            assert!(together.len() == 1 || writes <= OPERATIONS);
+        }
+        packed.into_iter().map(|(_, together)| together.len()).collect()
+    }
+
+    #[test]
+    fn as_many_go_together_as_one_transaction_holds() {
+        let small = |count: usize| (0..count).map(|at| unit(&format!("s{at}"), 40, 10, 0)).collect::<Vec<_>>();
+        assert_eq!(packed(small(0)), [0; 0]);
+        assert_eq!(packed(small(3)), [3]);
+        assert_eq!(packed(small(7)), [3, 3, 1]);
+        let large = (0..3).map(|at| unit(&format!("s{at}"), 1, OCTETS / 2, 0)).collect();
+        assert_eq!(packed(large), [2, 1]);
+    }
+
+    #[test]
+    fn what_met_another_change_goes_alone() {
+        let units = [0, 1, 0, 0].into_iter().enumerate();
+        let units = units.map(|(at, conflicts)| unit(&format!("s{at}"), 1, 1, conflicts)).collect();
+        assert_eq!(packed(units), [1, 1, 2]);
+    }
+
+    #[test]
+    fn what_units_require_of_others_is_required_once() {
+        let server = Place::Server(crate::cluster::ServerId(1));
+        let mut units = [unit("a", 1, 1, 0), unit("b", 1, 1, 0)];
+        for unit in &mut units {
+            unit.requires.insert(server.clone(), Revision::ZERO);
+        }
+        let [(transaction, _)] = &pack(units.into())[..] else { panic!("one transaction") };
+        assert_eq!(transaction.requires.len(), 3);
+    }
+}

@@ -49,7 +49,7 @@ impl Follower {
 /// An instance `web/a` as some server registered it.
 fn registered(extra: Value) -> Arc<Instance> {
     let mut shell = Shell::new();
-    shell.register("a", extra);
+    shell.register("a", extra).0.unwrap();
     Arc::clone(shell.registry.instance(&key("web", "a")).unwrap())
 }
 

@@ -85,14 +85,16 @@ impl Layout {
     /// The place that a key names; `None` for keys that nobody writes.
     pub fn place(&self, key: &[u8]) -> Option<Place> {
         let (kind, name) = std::str::from_utf8(key).ok()?.strip_prefix(&self.root)?.split_once('/')?;
-        match kind {
+        let place = match kind {
             LABELS => ServiceName::parse(name).ok().map(Place::Labels),
             SERVERS => ServerId::parse(name).map(Place::Server),
             _ => {
                 let kind = Kind::ALL.into_iter().find(|of| of.plural() == kind)?;
                 RecordName::parse(kind, name).map(Place::Record)
             }
-        }
+        };
+        // One place has one key: names in upper case are nobody's.
+        place.filter(|place| self.key(place) == key)
     }
 
     /// Reads what is under a key; `None` for keys that nobody writes.
@@ -148,4 +150,70 @@ fn fact(name: RecordName, text: &[u8], written: Revision) -> Result<Fact, String
         return Ok(Fact::Instance { stored: Box::new(stored), owner });
     }
     loaded.records.pop().map(Fact::Record).ok_or_else(|| "there is nothing in it".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{InstanceId, Key, SubscriptionId};
+
+    fn places() -> Vec<(&'static str, Place)> {
+        let service = ServiceName::parse("web").unwrap();
+        let key = Key { service: service.clone(), id: InstanceId::parse("a").unwrap() };
+        vec![
+            ("instances/web/a", Place::Record(RecordName::Instance(key.clone()))),
+            ("settings/web", Place::Record(RecordName::Settings(service.clone()))),
+            ("maintenance/web/a", Place::Record(RecordName::Maintenance(key))),
+            ("subscriptions/s", Place::Record(RecordName::Subscription(SubscriptionId::parse("s").unwrap()))),
+            ("labels/web", Place::Labels(service)),
+            ("servers/00f1c2d3e4a5b697", Place::Server(ServerId(0x00f1_c2d3_e4a5_b697))),
+        ]
+    }
+
+    #[test]
+    fn every_place_has_a_key_below_the_prefix() {
+        for prefix in ["/srvd", "/srvd/", "/a/b"] {
+            let layout = Layout::under(prefix);
+            let Range { first, end } = layout.range();
+            for (name, place) in places() {
+                let key = format!("{}/v1/{name}", prefix.trim_end_matches('/')).into_bytes();
+                assert_eq!(layout.key(&place), key);
+                assert_eq!(layout.place(&key), Some(place));
+                assert!(first <= key && key < end, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_writes_is_nobody_s_place() {
+        let layout = Layout::under("/srvd");
+        for key in [
+            "/srvd/v2/settings/web",
+            "/srvd/v1/settings",
+            "/srvd/v1/settings/Web",
+            "/srvd/v1/instances/web",
+            "/srvd/v1/others/web",
+            "/srvd/v1/servers/x",
+            "",
+        ] {
+            assert_eq!(layout.place(key.as_bytes()), None, "{key}");
+        }
+        assert_eq!(layout.place(&[0xff]), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let layout = Layout::under("/srvd");
+        let key = |name: &str| format!("/srvd/v1/{name}").into_bytes();
+        let read = |name: &str, value: &'static str| {
+            layout.read(&KeyValue { key: key(name), value: value.into(), mod_revision: 7, ..KeyValue::default() })
+        };
+        for (name, value) in [("settings/web", "{"), ("settings/web", "{\"bogus\": 1}"), ("instances/web/a", "{}")] {
+            let fault = read(name, value).unwrap_err();
+            assert!(fault.starts_with(&format!("/srvd/v1/{name}: ")), "{fault}");
+        }
+        assert!(read("others/x", "{").unwrap().is_none());
+        let found = read("labels/web", "").unwrap().unwrap();
+        assert_eq!((found.revision, found.fact.place()), (Revision(7), places().remove(4).1));
+    }
 }

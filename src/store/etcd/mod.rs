@@ -10,6 +10,8 @@
 //! which are etcd's own bounds.
 
 mod alive;
+#[cfg(test)]
+mod alone;
 mod backoff;
 pub mod layout;
 mod link;
@@ -30,6 +32,9 @@ use layout::Layout;
 use link::Credentials;
 use session::Session;
 use writer::EtcdWriter;
+
+#[cfg(test)]
+pub use alone::Alone;
 
 /// News that may wait for the engine; beyond that, they wait in etcd.
 const WAITING: usize = 256;
