@@ -8,6 +8,7 @@
 pub mod backend;
 pub mod dig;
 pub mod edns;
+pub mod etcd;
 pub mod events;
 pub mod http;
 pub mod message;
