@@ -7,12 +7,12 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hickory_proto::op::{Message, ResponseCode};
 use serde_json::json;
 use srvd::answer::{Catalog, LiveZone, ReverseZones};
 use srvd::config;
-use srvd::dns::{Carrier, Client, Rcode, Responder, Settings, Transport};
+use srvd::dns::{Carrier, Client, Rcode, Responder, Scratch, Settings, Transport};
 use srvd::engine::{Clock, Engine};
 use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Registration, ServiceName, Span};
 use srvd::registry::{Command, Rules};
@@ -21,6 +21,8 @@ use srvd::wire::{Name, RecordType};
 use srvd::zone::Zones;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Queries that a worker takes at once, if as many wait.
+const BATCH: usize = 32;
 const CLIENT: Client = Client { address: HERE, transport: Transport::Udp };
 
 fn rules() -> Rules {
@@ -106,6 +108,52 @@ fn answers(c: &mut Criterion) {
     }
 }
 
+/// The hot path by its stages: a name that it only reads, one that it also looks up, and whole answers. Times are those
+/// of a batch.
+fn hot(c: &mut Criterion) {
+    for services in [1000, 200_000] {
+        let responder = responder(services, 5);
+        let packets = |labels: fn(usize) -> String, rtype| -> Vec<Vec<u8>> {
+            // As many different ones as there are services, in no order, so that nothing is where it was.
+            let number = |at: usize| at.wrapping_mul(7919) % services;
+            (0..services).map(|at| query(&format!("{}.svc.local", labels(number(at))), rtype)).collect()
+        };
+        for (stage, packets, answers) in [
+            ("read", packets(|number| format!("_http._tcp.s{number}"), RecordType::SRV), None),
+            ("nxdomain", packets(|number| format!("x{number}"), RecordType::A), Some(0)),
+            ("nodata", packets(|number| format!("s{number}"), RecordType::AAAA), Some(0)),
+            ("a", packets(|number| format!("s{number}"), RecordType::A), Some(5)),
+            ("srv", packets(|number| format!("_s{number}._tcp"), RecordType::SRV), Some(5)),
+            ("host", packets(|number| format!("i-0003.s{number}"), RecordType::A), Some(1)),
+        ] {
+            let (mut out, mut scratch, mut draw, mut next) = (vec![0; 4096], Scratch::default(), 0u64, 0);
+            let round = responder.round();
+            let mut random = || {
+                draw = draw.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                draw ^ (draw >> 29)
+            };
+            // As a worker does: all are found, and then all are answered. Gives the answers of the last one.
+            let mut batch = || {
+                let found: [_; BATCH] = std::array::from_fn(|_| {
+                    next = (next + 1) % packets.len();
+                    round.find(black_box(&packets[next]), &CLIENT)
+                });
+                black_box(found.iter().flatten().fold(0u8, |sum, found| sum.wrapping_add(found.touch())));
+                let mut last = None;
+                for found in found.iter().flatten() {
+                    let hit = round.answer(found, CLIENT.transport, &mut scratch, &mut random, &mut out);
+                    last = hit.map(|_| u16::from_be_bytes([out[6], out[7]]));
+                }
+                last
+            };
+            assert_eq!(batch(), answers);
+            let mut group = c.benchmark_group("dns/hot");
+            group.throughput(Throughput::Elements(BATCH as u64));
+            group.bench_function(format!("{stage}/{services}"), |bencher| bencher.iter(&mut batch));
+        }
+    }
+}
+
 /// Browsing by DNS-SD and names of addresses. Of a list of types that does not fit, the size must not matter.
 fn pointers(c: &mut Criterion) {
     let many = responder(1000, 5);
@@ -149,5 +197,5 @@ fn counting(c: &mut Criterion) {
     c.bench_function("dns/count/1", |bencher| bencher.iter(|| tally.answered(black_box(&reply), began.elapsed())));
 }
 
-criterion_group!(benches, answers, pointers, counting);
+criterion_group!(benches, hot, answers, pointers, counting);
 criterion_main!(benches);

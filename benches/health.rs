@@ -16,7 +16,7 @@ use srvd::engine::{Checks, Clock, Engine};
 use srvd::health::{self, Schedule, Settings};
 use srvd::model::{
     CheckDefaults, Condition, Defaults, Instance, InstanceId, Key, LeaseTtl, Pulse, Registration, Revision,
-    ServiceName, Span, Tick, Verdict,
+    ServiceName, Span, Tick, Verdict, WallTime,
 };
 use srvd::registry::{Command as Change, Rules};
 use srvd::store::Memory;
@@ -203,8 +203,8 @@ fn schedule(name: &str, checks: usize) {
         key: key(number),
         registration: Arc::clone(&registered),
         condition: Condition { checks: [Verdict::Passing].into_iter().collect(), ..Condition::default() },
-        created_at: Timestamp::UNIX_EPOCH,
-        changed_at: Timestamp::UNIX_EPOCH,
+        created_at: WallTime::default(),
+        changed_at: WallTime::default(),
         revision: Revision(1),
         pulse: Arc::new(Pulse::begin(Tick(0), LeaseTtl::Permanent)),
     };

@@ -6,13 +6,14 @@
 //! 5  cli  server                                    what knows everything
 //! 4  dns  http  health  notify  store               what speaks to the outside, each to its own
 //! 3  engine  render                                 the order of changes, and where they become true; how they are told
-//! 2  config  telemetry  outbound                    what all parts need: settings, logs, connections to others
+//! 2  config  telemetry  outbound  client            what all parts need: settings, logs, connections; speaking to srvd
 //! 1  registry  cluster  answer  select  zone  wire  pure: no I/O, no clock, no randomness of their own
 //! 0  model                                          values
 //! ```
 
 pub mod answer;
 pub mod cli;
+pub mod client;
 pub mod cluster;
 pub mod config;
 pub mod dns;

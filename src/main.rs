@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use srvd::cli::{Cli, Command, run_client};
+use srvd::cli::{Cli, Command, completions, doctor, run, run_client, top};
 use srvd::server;
 
 fn main() -> ExitCode {
@@ -11,5 +11,9 @@ fn main() -> ExitCode {
         Command::Serve(args) => server::serve(args),
         Command::Check(args) => server::check(args),
         Command::Client(command) => run_client(&command),
+        Command::Run(args) => run(*args),
+        Command::Top(args) => top(&args),
+        Command::Doctor(args) => doctor(&args),
+        Command::Completions(args) => completions(&args),
     }
 }

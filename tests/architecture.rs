@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["model"],
     &["registry", "cluster", "answer", "select", "zone", "wire"],
-    &["config", "telemetry", "outbound"],
+    &["config", "telemetry", "outbound", "client"],
     &["engine", "render"],
     &["dns", "http", "health", "notify", "store"],
     &["cli", "server"],
@@ -25,13 +25,17 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("prost", &["store"]),
     ("clap", &["cli"]),
     ("comfy_table", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("indicatif", &["cli"]),
+    ("ratatui", &["cli"]),
+    ("signal_hook", &["cli"]),
     ("toml", &["config"]),
     ("tracing_subscriber", &["telemetry"]),
     ("socket2", &["dns"]),
     ("libc", &["dns"]),
     ("siphasher", &["dns"]),
     ("nix", &["dns"]),
-    ("rustix", &["dns", "telemetry"]),
+    ("rustix", &["cli", "dns", "server", "telemetry"]),
     ("papaya", &["engine"]),
     ("h2", &["outbound"]),
     ("tokio_rustls", &["outbound"]),
@@ -52,6 +56,21 @@ const IMPURE: &[&str] = &[
     "tracing::",
 ];
 const PURE: &[&str] = &["model", "registry", "cluster", "answer", "select", "zone", "wire"];
+/// Files that are as pure in a module that is not.
+const PURE_FILES: &[&str] = &[
+    "client/breaker.rs",
+    "client/choice.rs",
+    "client/dns/message.rs",
+    "client/event.rs",
+    "client/instance.rs",
+    "client/knowledge.rs",
+    "client/lru.rs",
+    "client/registration.rs",
+    "client/ring.rs",
+    "client/sse.rs",
+    "client/target.rs",
+    "outbound/backoff.rs",
+];
 
 fn sources() -> Vec<(PathBuf, String)> {
     fn walk(directory: &Path, found: &mut Vec<(PathBuf, String)>) {
@@ -141,9 +160,11 @@ fn foreign_crates_stay_where_they_serve() {
 
 #[test]
 fn pure_code_is_pure() {
-    let mut wrong = Vec::new();
+    let (mut wrong, mut files) = (Vec::new(), 0);
     for (path, text) in sources().into_iter().filter(|(path, _)| !is_test(path)) {
-        if module(&path).is_none_or(|own| !PURE.contains(&own.as_str())) {
+        let is_pure_file = PURE_FILES.iter().any(|file| path.ends_with(file));
+        files += usize::from(is_pure_file);
+        if !is_pure_file && module(&path).is_none_or(|own| !PURE.contains(&own.as_str())) {
             continue;
         }
         let code = code(&text);
@@ -151,6 +172,7 @@ fn pure_code_is_pure() {
             IMPURE.iter().filter(|word| code.contains(**word)).map(|word| format!("{} names {word}", path.display())),
         );
     }
+    assert_eq!(files, PURE_FILES.len(), "a file that is named is gone");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

@@ -94,6 +94,65 @@ fn a_registration_from_standard_input() {
 }
 
 #[test]
+fn members_that_are_updated() {
+    let server = Server::start();
+    done(&srvd(&server, "register web --id a --address 10.0.0.1 --port 80 --version 1 --meta team=shop --meta env=eu"));
+    let table = done(&srvd(&server, "update web a --weight 9 --unset version --unset metadata.env --address 10.0.0.2"));
+    assert!(table.contains("10.0.0.2") && table.contains("team=shop"), "{table}");
+    let instance = server.instance("web", "a");
+    assert_eq!((&instance["weight"], &instance["port"], &instance["version"]), (&9.into(), &80.into(), &Value::Null));
+    assert_eq!(instance["metadata"], serde_json::json!({"team": "shop"}));
+    done(&srvd(&server, "update web a --address 10.0.0.3 --address ::1"));
+    assert_eq!(server.dig("web.svc.local AAAA").data("AAAA"), ["::1"]);
+    let (code, errors) = complaint(&srvd(&server, "update web nobody --weight 1"));
+    assert!(code == Some(1) && errors.contains("there is no instance web/nobody"), "{errors}");
+}
+
+#[test]
+fn many_registrations_from_a_file() {
+    let server = Server::start();
+    let url = format!("http://{}", server.http[0]);
+    let entry =
+        |number: u32| format!(r#"{{"service":"s{}","id":"i{number}","address":"10.0.0.1","port":80}}"#, number % 7);
+    let lines: String = (0..4500).map(|number| entry(number) + "\n").collect();
+    let output = done(&srvd_with(&url, "register --file - --ttl none", &lines));
+    assert_eq!(output, "4500 registered: 4500 new, 0 replaced\n");
+    assert_eq!(server.api.get("/v1/status").expect(200).json()["instances"]["healthy"], 4500);
+    assert_eq!(server.instance("s3", "i3")["ttl"], "none");
+
+    let array = format!("[{},{},{{\"service\":\"s0\",\"id\":\"x\"}}]", entry(7), entry(9000));
+    let output = srvd_with(&url, "register --file -", &array);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "2 registered: 1 new, 1 replaced; 1 refused\n");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.starts_with("srvd: entry 3 (s0/x): ") && errors.contains("`address`"), "{errors}");
+}
+
+#[test]
+fn a_listing_that_follows() {
+    let server = Server::start();
+    let mut command = Command::new(BINARY);
+    command.args(["services", "--watch=100ms"]).env("SRVD_SERVER", format!("http://{}", server.http[0]));
+    let process = common::process::Process::start(&mut command);
+    assert_eq!(process.stdout_line().as_deref(), Some("no services"));
+    server.register("web", "a", serde_json::json!({"address": "10.0.0.1", "port": 80}));
+    assert!(process.stdout_line().is_some_and(|line| line.starts_with("SERVICE")));
+    assert!(process.stdout_line().is_some_and(|line| line.starts_with("web") && line.contains("healthy")));
+}
+
+#[test]
+fn completions_for_shells() {
+    for (shell, mark) in [("bash", "complete -F _srvd"), ("zsh", "#compdef srvd"), ("fish", "complete -c srvd")] {
+        let script = done(&srvd_with("http://127.0.0.1:1", &format!("completions {shell}"), ""));
+        assert!(script.contains(mark) && script.contains("maintenance"), "{shell}");
+    }
+    let script = srvd_with("http://127.0.0.1:1", "completions bash", "").stdout;
+    let mut bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn().expect("bash starts");
+    bash.stdin.take().expect("its input").write_all(&script).expect("bash reads");
+    assert!(bash.wait().expect("bash ends").success());
+}
+
+#[test]
 fn what_is_refused_or_not_there_exits_with_1() {
     let server = Server::start();
     done(&srvd(&server, "register web --id a --address 10.0.0.1 --port 80"));

@@ -1,4 +1,4 @@
-"""Whether a server answers as it should: sampled questions against what the population says, and the counts of a load."""
+"""Whether a server answers as it should: sampled questions against what the population says."""
 
 import random
 

@@ -2,8 +2,8 @@
 //! `sendmmsg`, and nothing between.
 //!
 //! `peers-echo KIND…` serves a free port of 127.0.0.1 and prints `ready PORT`. Each kind is written
-//! `LABEL:TYPE:OCTETS`: a query whose first label has that length and whose type has that number is sent back with the
-//! QR bit set and so many octets. dnsperf takes that for an answer, because it looks at the id, that bit and the response
+//! `LABEL:TYPE:OCTETS`: a query whose first label has that length and whose type has that number is sent back with the QR
+//! bit set and so many octets. dnsperf takes that for an answer, because it looks at the id, that bit and the response
 //! code. The only look into a query is the one that finds its size. Queries of no kind are sent back empty.
 #![allow(unsafe_code)]
 
@@ -75,7 +75,7 @@ fn serve(socket: &UdpSocket, kinds: &[Kind]) -> io::Result<()> {
             header.msg_iov = &raw mut vectors[slot];
             header.msg_iovlen = 1;
         }
-        // SAFETY: the first `BATCH` headers point at vectors, buffers and addresses that live until the call is over and
+        // SAFETY: the first `BATCH` headers point at vectors, buffers and addresses that live until the call is over, and
         // that nothing else uses meanwhile; their lengths are those of the memory.
         let received = unsafe {
             libc::recvmmsg(socket, headers.as_mut_ptr(), BATCH as u32, libc::MSG_WAITFORONE, ptr::null_mut())

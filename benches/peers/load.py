@@ -10,10 +10,10 @@ import re
 import subprocess
 import sys
 
+import cores
 import packages
 import usage
 
-CLIENT_CORE = 1
 # Clients of one load; each is a socket, or a connection that is kept. Together they have so many questions in flight:
 # fewer than the socket of a server has room for.
 CLIENTS = 8
@@ -56,7 +56,7 @@ def figures(text: str) -> dict:
 
 
 def main() -> None:
-    os.sched_setaffinity(0, {CLIENT_CORE})
+    os.sched_setaffinity(0, {cores.chosen()[1]})
     print(json.dumps([run(load) for load in json.load(sys.stdin)]))
 
 

@@ -12,6 +12,7 @@ APEX = "svc.local."
 PORT = 8080
 TTL = 5
 INSTANCES = 5  # of each service
+MOST_SERVICES = 999_999  # whose names have one length
 SEED = 2782
 
 # Shares of the kinds of questions, in per cent.

@@ -11,12 +11,12 @@ import subprocess
 import time
 from dataclasses import dataclass
 
+import cores
 import messages
 import packages
 import population as of
 import sessions
 
-SERVER_CORE = 0
 START_S = 600  # the longest that a server may take to read a million instances
 
 NSD = """server:
@@ -159,6 +159,7 @@ def _peer(name: str, own: str, zone: str, template: str, command: list[str]) -> 
 def _start(name: str, own: str, command: list[str], port: int = 0) -> Server:
     os.makedirs(own, exist_ok=True)
     log = os.path.join(own, "log")
+    core, _ = cores.chosen()
     with open(log, "wb") as out:
         process = sessions.start(
             command,
@@ -166,7 +167,7 @@ def _start(name: str, own: str, command: list[str], port: int = 0) -> Server:
             stdout=out,
             stderr=out,
             cwd=own,
-            preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         )
     return Server(name, port, process, log)
 

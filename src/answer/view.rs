@@ -21,9 +21,9 @@ pub struct ServiceView {
     /// In the order of their ids.
     instances: Box<[Arc<Instance>]>,
     /// How many have each status, in the order of [`Status::ALL`].
-    counts: [usize; Status::ALL.len()],
-    /// Which instances carry each tag that is a label.
-    tags: BTreeMap<SmolStr, Box<[u32]>>,
+    counts: [u32; Status::ALL.len()],
+    /// Which instances carry each tag that is a label, in the order of the labels.
+    tags: Box<[(SmolStr, Box<[u32]>)]>,
     /// For each of [`PROTOCOLS`], whether an instance has it, and whether one that is served does.
     protocols: [bool; 2],
     served_protocols: [bool; 2],
@@ -45,7 +45,7 @@ impl ServiceView {
         let instances: Box<[_]> = instances.collect();
         let mut tags: BTreeMap<SmolStr, Vec<u32>> = BTreeMap::new();
         for (at, instance) in instances.iter().enumerate() {
-            for tag in instance.registration.tags.iter().filter_map(Tag::label) {
+            for tag in instance.registration.tags().iter().filter_map(Tag::label) {
                 let carriers = tags.entry(tag).or_default();
                 // Two tags of one instance may be one label.
                 if carriers.last() != Some(&(at as u32)) {
@@ -88,7 +88,7 @@ impl ServiceView {
 
     /// How many instances have a status.
     pub fn count(&self, status: Status) -> usize {
-        self.counts[status as usize]
+        self.counts[status as usize] as usize
     }
 
     pub fn instance(&self, id: &str) -> Option<&Arc<Instance>> {
@@ -131,19 +131,25 @@ impl ServiceView {
     }
 
     pub fn has_tag(&self, tag: &str) -> bool {
-        self.tags.contains_key(tag)
+        self.carriers(tag).is_some()
     }
 
     /// Whether an instance of this protocol carries a tag that is a label.
     pub fn has_tags(&self, protocol: Protocol) -> bool {
         let has = |&at: &u32| self.instances[at as usize].registration.protocol == protocol;
-        self.tags.values().any(|carriers| carriers.iter().any(has))
+        self.tags.iter().any(|(_, carriers)| carriers.iter().any(has))
+    }
+
+    /// Which instances carry a tag that is a label; `None` when none does.
+    fn carriers(&self, tag: &str) -> Option<&[u32]> {
+        let found = self.tags.binary_search_by(|(own, _)| own.as_str().cmp(tag));
+        found.ok().map(|at| &*self.tags[at].1)
     }
 
     /// The instances that `filter` lets through, whatever their status.
     pub fn select<'a>(&'a self, filter: &Filter<'a>) -> impl Iterator<Item = &'a Arc<Instance>> + use<'a> {
         let filter = filter.clone();
-        let carriers = filter.tag.map(|tag| self.tags.get(tag).map_or(&[][..], |carriers| carriers));
+        let carriers = filter.tag.map(|tag| self.carriers(tag).unwrap_or_default());
         let all = if carriers.is_none() { &self.instances[..] } else { &[] };
         let tagged = carriers.unwrap_or_default().iter().map(|&at| &self.instances[at as usize]);
         all.iter().chain(tagged).filter(move |instance| filter.admits(instance))
@@ -162,6 +168,6 @@ impl Filter<'_> {
     fn admits(&self, instance: &Instance) -> bool {
         let registration = &instance.registration;
         self.protocol.is_none_or(|protocol| registration.protocol == protocol)
-            && self.port.is_none_or(|port| registration.ports.contains_key(port))
+            && self.port.is_none_or(|port| registration.port_named(port).is_some())
     }
 }

@@ -4,6 +4,7 @@
 //! person would. A reader that goes away (`srvd services | head`) is no failure.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -13,6 +14,7 @@ use super::connection::{Connection, Output};
 use super::exit::{Exit, Failure};
 use super::follow;
 use super::problem::Problem;
+use super::repeat;
 use super::table::Screen;
 
 /// A command that is one call to the server.
@@ -26,6 +28,11 @@ pub(super) trait Ask {
     /// Whether the reply is a stream of events that goes on until the command is interrupted; [`Ask::show`] shows one.
     fn is_stream(&self) -> bool {
         false
+    }
+
+    /// The time after which the call is made again, if it is not made only once.
+    fn every(&self) -> Option<Duration> {
+        None
     }
 
     /// Why a reply is not what was asked for although the server did not refuse.
@@ -55,22 +62,29 @@ pub(super) struct Streams<'a> {
 
 /// Carries out `ask`, prints its reply or what went wrong, and says how it ended.
 pub(super) fn run(ask: &dyn Ask, streams: &mut Streams<'_>) -> Exit {
-    let done = match ask.is_stream() {
-        true => follow::run(ask, streams),
-        false => answer(ask, streams.input, streams.screen)
+    let done = match (ask.is_stream(), ask.every()) {
+        (true, _) => follow::run(ask, streams),
+        (false, Some(every)) => repeat::run(ask, every, streams),
+        (false, None) => answer(ask, streams.input, streams.screen)
             .and_then(|text| print(streams.output, &text).map(|_| Exit::Done).map_err(Failure::Output)),
     };
+    finish(done, streams.errors)
+}
+
+/// Tells what went wrong, if anything did, and says how it ended.
+pub(super) fn finish(done: Result<Exit, Failure>, errors: &mut dyn Write) -> Exit {
     match done {
         Ok(exit) => exit,
         Err(failure) => {
             // Nobody is left to be told when standard error is gone, too.
-            let _ = writeln!(streams.errors, "srvd: {failure}");
+            let _ = writeln!(errors, "srvd: {failure}");
             failure.exit()
         }
     }
 }
 
-fn answer(ask: &dyn Ask, input: &mut dyn Read, screen: Screen) -> Result<Vec<u8>, Failure> {
+/// The text of one reply.
+pub(super) fn answer(ask: &dyn Ask, input: &mut dyn Read, screen: Screen) -> Result<Vec<u8>, Failure> {
     let connection = ask.connection();
     let call = ask.call(input).map_err(Failure::Usage)?;
     let subject = call.subject.clone();

@@ -20,7 +20,7 @@ const SLACK: Duration = Duration::from_secs(10);
 
 /// Which instance, and how long to wait.
 #[derive(Debug, Args)]
-#[command(long_about = DRAIN, after_help = DRAIN_EXAMPLES)]
+#[command(after_help = DRAIN_EXAMPLES)]
 pub struct DrainArgs {
     #[command(flatten)]
     instance: InstanceArgs,
@@ -30,7 +30,7 @@ pub struct DrainArgs {
 
 /// Which instance, and why.
 #[derive(Debug, Args)]
-#[command(long_about = MAINTENANCE, after_help = MAINTENANCE_EXAMPLES)]
+#[command(after_help = MAINTENANCE_EXAMPLES)]
 pub struct MaintenanceArgs {
     #[command(flatten)]
     instance: InstanceArgs,
@@ -46,7 +46,7 @@ pub struct MaintenanceArgs {
 
 /// Which instance.
 #[derive(Debug, Args)]
-#[command(long_about = RESUME, after_help = RESUME_EXAMPLES)]
+#[command(after_help = RESUME_EXAMPLES)]
 pub struct ResumeArgs {
     #[command(flatten)]
     instance: InstanceArgs,
@@ -171,15 +171,15 @@ fn standing(instance: &InstanceArgs, reply: &Value) -> String {
     show::printable(&format!("{name} is {status}{reason}"))
 }
 
-const DRAIN: &str = "\
+pub(super) const DRAIN: &str = "\
 Take an instance out of DNS, still registered. It stays out until it is resumed or its registration ends. With --wait \
 the command succeeds when the instance is safe to stop.";
 
-const MAINTENANCE: &str = "\
+pub(super) const MAINTENANCE: &str = "\
 Take an instance out of DNS until this is lifted, whatever it does meanwhile. The mark belongs to the name: it stays when \
 the instance registers anew, or goes and comes back.";
 
-const RESUME: &str = "\
+pub(super) const RESUME: &str = "\
 Put an instance back into DNS: end its drain, whoever asked for it, and its maintenance.";
 
 const DRAIN_EXAMPLES: &str = "\

@@ -10,6 +10,7 @@ use hyper::StatusCode;
 
 use super::client::ClientError;
 use super::problem::Problem;
+use crate::client::TransportError;
 
 /// The exit code of a client command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,12 +54,14 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Client(error) => match error {
-                ClientError::Target(_) => Exit::Usage,
-                ClientError::TooLarge { .. } => Exit::Refused,
+                ClientError::Transport(TransportError::Target(_)) => Exit::Usage,
+                ClientError::Transport(TransportError::TooLarge { .. }) => Exit::Refused,
                 ClientError::Runtime(_)
-                | ClientError::Unreachable { .. }
-                | ClientError::Broken { .. }
-                | ClientError::TimedOut { .. } => Exit::Unreachable,
+                | ClientError::Transport(
+                    TransportError::Unreachable { .. }
+                    | TransportError::Broken { .. }
+                    | TransportError::TimedOut { .. },
+                ) => Exit::Unreachable,
             },
             Self::Refused { .. } | Self::Short { .. } | Self::NotJson { .. } | Self::Output(_) => Exit::Refused,
         }

@@ -1,6 +1,7 @@
 //! `srvd instances`: the instances of one service, whatever their status.
 
 use std::io::Read;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -11,6 +12,7 @@ use super::ask::{Ask, Page};
 use super::client::Call;
 use super::connection::Connection;
 use super::filters::Filters;
+use super::repeat::Repeat;
 use super::show;
 use super::target::Target;
 
@@ -20,6 +22,8 @@ use super::target::Target;
 pub struct InstancesArgs {
     #[command(flatten)]
     connection: Connection,
+    #[command(flatten)]
+    repeat: Repeat,
     /// Service whose instances to list
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     service: String,
@@ -37,6 +41,10 @@ impl Ask for InstancesArgs {
         Ok(Call::new(&self.service, Method::GET, target))
     }
 
+    fn every(&self) -> Option<Duration> {
+        self.repeat.every()
+    }
+
     fn show(&self, reply: &Value, page: Page) -> String {
         show::instances(reply, page)
     }
@@ -46,4 +54,5 @@ const EXAMPLES: &str = "\
 Examples:
   srvd instances web
   srvd instances web --status healthy --tag canary --tag eu
+  srvd instances web --watch=1s
   srvd instances web --version 2.1.0 --meta team=shop --output json";

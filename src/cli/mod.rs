@@ -7,8 +7,11 @@
 mod ask;
 mod check_flag;
 mod client;
+mod completions;
 mod connection;
 mod deregister;
+mod doctor;
+mod document;
 mod drain;
 mod exit;
 mod explain;
@@ -16,18 +19,23 @@ mod filters;
 mod follow;
 mod heartbeat;
 mod instances;
+mod members;
 mod pair;
 mod pick;
 mod probe;
 mod problem;
+mod progress;
 mod register;
+mod register_many;
 mod registration;
+mod repeat;
+mod run;
 mod services;
 mod show;
-mod sse;
 mod status;
 mod table;
-mod target;
+mod top;
+mod update;
 mod watch;
 
 #[cfg(test)]
@@ -40,8 +48,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::client::{sse, target};
+pub use completions::{CompletionsArgs, completions};
 pub use connection::{Connection, Output, ServerUrl};
 pub use deregister::DeregisterArgs;
+pub use doctor::{DoctorArgs, doctor};
 pub use drain::{DrainArgs, MaintenanceArgs, ResumeArgs};
 pub use exit::Exit;
 pub use explain::ExplainArgs;
@@ -50,8 +61,11 @@ pub use instances::InstancesArgs;
 pub use pick::PickArgs;
 pub use probe::ProbeArgs;
 pub use register::RegisterArgs;
+pub use run::{RunArgs, run};
 pub use services::ServicesArgs;
 pub use status::StatusArgs;
+pub use top::{TopArgs, top};
+pub use update::UpdateArgs;
 pub use watch::WatchArgs;
 
 /// An authoritative DNS server that answers from a live service registry.
@@ -75,6 +89,17 @@ pub enum Command {
     /// A command that asks a running server; see [`run_client`].
     #[command(flatten)]
     Client(ClientCommand),
+    /// Run a program as an instance of a service
+    #[command(long_about = run::ABOUT)]
+    Run(Box<RunArgs>),
+    /// Watch services, queries and changes on the whole screen
+    #[command(long_about = top::ABOUT)]
+    Top(TopArgs),
+    /// Find out whether this host's resolver reaches the zone, and what to change
+    #[command(long_about = doctor::ABOUT)]
+    Doctor(DoctorArgs),
+    /// Print the script with which a shell completes this command line
+    Completions(CompletionsArgs),
 }
 
 /// Where the configuration of `serve` and `check` comes from, as it was typed.
@@ -100,17 +125,22 @@ pub struct ConfigArgs {
 /// The commands that are one call to a running server.
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
-    /// Register an instance, or replace its registration
+    /// Register an instance, or replace its registration; or all that a file has
     Register(Box<RegisterArgs>),
+    /// Change members of a registration, and leave the others
+    Update(Box<UpdateArgs>),
     /// Remove an instance
     Deregister(DeregisterArgs),
     /// Renew the lease of an instance
     Heartbeat(HeartbeatArgs),
     /// Take an instance out of DNS, still registered
+    #[command(long_about = drain::DRAIN)]
     Drain(DrainArgs),
     /// Put an instance back into DNS: end its drain and its maintenance
+    #[command(long_about = drain::RESUME)]
     Resume(ResumeArgs),
     /// Take an instance out of DNS until this is lifted, whatever it does meanwhile
+    #[command(long_about = drain::MAINTENANCE)]
     Maintenance(MaintenanceArgs),
     /// Run the checks of an instance now, and show what they find
     Probe(ProbeArgs),
@@ -129,9 +159,22 @@ pub enum ClientCommand {
 }
 
 impl ClientCommand {
+    fn carry_out(&self, streams: &mut ask::Streams<'_>) -> Exit {
+        let many = match self {
+            Self::Register(args) => register_many::file(args).map(|path| path.map(|path| (args, path))),
+            _ => Ok(None),
+        };
+        match many.map_err(exit::Failure::Usage) {
+            Ok(None) => ask::run(self.ask(), streams),
+            Ok(Some((args, path))) => ask::finish(register_many::run(args, path, streams), streams.errors),
+            Err(failure) => ask::finish(Err(failure), streams.errors),
+        }
+    }
+
     fn ask(&self) -> &dyn ask::Ask {
         match self {
             Self::Register(args) => args.as_ref(),
+            Self::Update(args) => args.as_ref(),
             Self::Deregister(args) => args,
             Self::Heartbeat(args) => args,
             Self::Drain(args) => args,
@@ -157,11 +200,11 @@ pub fn run_client(command: &ClientCommand) -> ExitCode {
         errors: &mut std::io::stderr(),
         screen: table::Screen::of_standard_output(),
     };
-    ask::run(command.ask(), &mut streams).into()
+    command.carry_out(&mut streams).into()
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 refused or not found, 2 usage, 3 server not reachable.";
+Exit codes: 0 done, 1 refused or not found, 2 usage, 3 server not reachable; run exits with its program's.";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:

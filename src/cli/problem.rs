@@ -1,9 +1,9 @@
 //! A refusal in words: the RFC 9457 problem document of a reply, as one line for people.
 
 use hyper::StatusCode;
-use serde_json::Value;
 
 use super::show::printable;
+use crate::client;
 
 /// What a reply other than a success says about itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,15 +16,10 @@ pub(super) struct Problem {
 impl Problem {
     /// Reads the body of a reply. One that is no problem document, as a proxy's, leaves what its status says.
     pub(super) fn read(status: StatusCode, body: &[u8]) -> Self {
-        let document: Value = serde_json::from_slice(body).unwrap_or_default();
-        let member = |name: &str| match &document[name] {
-            Value::String(text) if !text.is_empty() => Some(printable(text)),
-            _ => None,
-        };
-        let detail = member("detail")
-            .or_else(|| member("title"))
-            .unwrap_or_else(|| format!("the server answered {status} without saying why"));
-        Self { field: member("field"), detail }
+        let problem = client::Problem::read(status, body);
+        let words = problem.detail.or(problem.title);
+        let detail = words.unwrap_or_else(|| format!("the server answered {status} without saying why"));
+        Self { field: problem.field.as_deref().map(printable), detail: printable(&detail) }
     }
 
     /// The problem as `SUBJECT: FIELD: DETAIL`, without the parts that are unknown or that the detail names itself.

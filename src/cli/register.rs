@@ -1,8 +1,7 @@
 //! `srvd register`: an instance under its id, or under one that the server makes.
 
-use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -13,11 +12,9 @@ use serde_json::{Map, Value};
 use super::ask::{Ask, Page};
 use super::client::Call;
 use super::connection::Connection;
+use super::members::Members;
 use super::target::Target;
-use super::{check_flag, pair, registration, show};
-
-/// The largest registration file in octets; the server takes no larger body.
-const MAX_FILE: u64 = 1 << 20;
+use super::{document, registration, show};
 
 /// The registration, member by member; the server judges the values.
 #[derive(Debug, Args)]
@@ -25,54 +22,21 @@ const MAX_FILE: u64 = 1 << 20;
 pub struct RegisterArgs {
     #[command(flatten)]
     pub(super) connection: Connection,
-    /// Service to register under
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    pub(super) service: String,
+    /// Service to register under; without it, --file has registrations that name their own
+    #[arg(value_parser = NonEmptyStringValueParser::new(), required_unless_present = "file")]
+    pub(super) service: Option<String>,
     /// Id of the instance; without it the server makes one
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(super) id: Option<String>,
-    /// IP address, host name, or `auto` for the one the request comes from; repeat for several IP addresses
-    #[arg(long, value_name = "ADDR")]
-    pub(super) address: Vec<String>,
-    /// Main port
-    #[arg(long)]
-    pub(super) port: Option<u64>,
-    /// Named port; may be repeated
-    #[arg(long, value_name = "NAME=PORT", value_parser = pair::port)]
-    pub(super) ports: Vec<(String, u64)>,
-    /// Transport protocol: tcp or udp
-    #[arg(long)]
-    pub(super) protocol: Option<String>,
-    /// Scheme of the instance's URL
-    #[arg(long)]
-    pub(super) scheme: Option<String>,
-    /// Version of what runs there
-    #[arg(long)]
-    pub(super) version: Option<String>,
-    /// Share of the traffic; 0 is last resort
-    #[arg(long)]
-    pub(super) weight: Option<u64>,
-    /// SRV priority; the lowest is used first
-    #[arg(long)]
-    pub(super) priority: Option<u64>,
-    /// Tag; may be repeated
-    #[arg(long)]
-    pub(super) tag: Vec<String>,
-    /// Metadata as text, or as JSON (a number, boolean or list) with `:=`; may be repeated
-    #[arg(long, value_name = "KEY=TEXT|KEY:=JSON", value_parser = pair::metadata)]
-    pub(super) meta: Vec<(String, Value)>,
-    /// How long the lease lasts without a heartbeat, as 30s, or `none` for ever
-    #[arg(long)]
-    pub(super) ttl: Option<String>,
-    /// Check that the server runs: tcp, http:/PATH, or a JSON object; may be repeated
-    #[arg(long, value_name = "CHECK", value_parser = check_flag::check)]
-    pub(super) check: Vec<Value>,
-    /// Registration in JSON, `-` for standard input; an option replaces the whole member it names
+    /// Registration in JSON, or without SERVICE many: an array, or one after the other; `-` for standard input. An option
+    /// replaces the whole member it names
     #[arg(long)]
     pub(super) file: Option<PathBuf>,
     /// Only if there is no such instance yet
     #[arg(long)]
     pub(super) if_absent: bool,
+    #[command(flatten)]
+    pub(super) members: Members,
 }
 
 impl Ask for RegisterArgs {
@@ -83,20 +47,21 @@ impl Ask for RegisterArgs {
     fn call(&self, input: &mut dyn Read) -> anyhow::Result<Call> {
         let file = match &self.file {
             None => Map::new(),
-            Some(path) => read(path, input).with_context(|| format!("--file {}", path.display()))?,
+            Some(path) => document::object(path, input).with_context(|| format!("--file {}", path.display()))?,
         };
         let (id, body) = registration::build(self, file)?;
         if self.if_absent && id.is_none() {
             bail!("--if-absent: an id that the server makes is always new; name one with --id");
         }
+        let service = self.service.as_deref().context("name a SERVICE")?;
         let mut call = match &id {
             Some(id) => {
-                let target = Target::v1(&["services", &self.service, "instances", id]);
-                Call::new(format!("{}/{id}", self.service), Method::PUT, target)
+                let target = Target::v1(&["services", service, "instances", id]);
+                Call::new(format!("{service}/{id}"), Method::PUT, target)
             }
             None => {
-                let target = Target::v1(&["services", &self.service, "instances"]);
-                Call::new(&self.service, Method::POST, target)
+                let target = Target::v1(&["services", service, "instances"]);
+                Call::new(service, Method::POST, target)
             }
         };
         call.if_absent = self.if_absent;
@@ -109,20 +74,6 @@ impl Ask for RegisterArgs {
     }
 }
 
-/// The JSON object in the file at `path`, or in `input` when that is `-`.
-fn read(path: &Path, input: &mut dyn Read) -> anyhow::Result<Map<String, Value>> {
-    let mut text = Vec::new();
-    if path == Path::new("-") {
-        input.take(MAX_FILE + 1).read_to_end(&mut text)?;
-    } else {
-        File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut text)?;
-    }
-    if text.len() as u64 > MAX_FILE {
-        bail!("more than {MAX_FILE} octets, which no registration has");
-    }
-    serde_json::from_slice(&text).context("not a JSON object")
-}
-
 const EXAMPLES: &str = r#"Examples:
   srvd register web --id a --address 10.0.0.7 --port 8080 --check http:/health
   srvd register web --address auto --port 8080 --ports metrics=9100 --tag canary
@@ -130,5 +81,6 @@ const EXAMPLES: &str = r#"Examples:
   srvd register web --id a --address 10.0.0.7 --port 8080 \
       --meta team=shop --meta 'max_connections:=1000'
   srvd register web --id a --file web.json --weight 0 --if-absent
+  srvd register --file all.json
   srvd register web --id a --address 10.0.0.7 --port 8080 \
       --check '{"kind":"http","path":"/health","interval":"2s","port":9000}'"#;

@@ -25,54 +25,8 @@ pub(super) fn build(
         (None, Some(Value::String(id))) if !id.is_empty() => Some(id),
         (None, Some(other)) => bail!("--file: id: must be a text, not {other}"),
     };
-    set_addresses(&mut body, &args.address);
-    set(&mut body, "port", args.port);
-    set(&mut body, "ports", object("--ports", &args.ports)?);
-    set(&mut body, "protocol", args.protocol.clone());
-    set(&mut body, "scheme", args.scheme.clone());
-    set(&mut body, "version", args.version.clone());
-    set(&mut body, "weight", args.weight);
-    set(&mut body, "priority", args.priority);
-    set(&mut body, "tags", list(&args.tag));
-    set(&mut body, "metadata", object("--meta", &args.meta)?);
-    set(&mut body, "ttl", args.ttl.clone());
-    set(&mut body, "checks", list(&args.check));
+    args.members.set_in(&mut body)?;
     Ok((id, body))
-}
-
-fn set(body: &mut Map<String, Value>, member: &str, value: Option<impl Into<Value>>) {
-    if let Some(value) = value {
-        body.insert(member.to_owned(), value.into());
-    }
-}
-
-/// One address and several are different members, of which a registration has one.
-fn set_addresses(body: &mut Map<String, Value>, addresses: &[String]) {
-    match addresses {
-        [] => (),
-        [one] => {
-            body.remove("addresses");
-            set(body, "address", Some(one.clone()));
-        }
-        several => {
-            body.remove("address");
-            set(body, "addresses", Some(several));
-        }
-    }
-}
-
-fn list<T: Clone + Into<Value>>(items: &[T]) -> Option<Vec<T>> {
-    (!items.is_empty()).then(|| items.to_vec())
-}
-
-fn object<T: Clone + Into<Value>>(option: &str, pairs: &[(String, T)]) -> anyhow::Result<Option<Map<String, Value>>> {
-    let mut members = Map::new();
-    for (name, value) in pairs {
-        if members.insert(name.clone(), value.clone().into()).is_some() {
-            bail!("{option}: {name:?} is given twice");
-        }
-    }
-    Ok((!pairs.is_empty()).then_some(members))
 }
 
 #[cfg(test)]

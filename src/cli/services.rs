@@ -1,6 +1,7 @@
 //! `srvd services`: what is registered, a line for each service.
 
 use std::io::Read;
+use std::time::Duration;
 
 use clap::Args;
 use hyper::Method;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use super::ask::{Ask, Page};
 use super::client::Call;
 use super::connection::Connection;
+use super::repeat::Repeat;
 use super::show;
 use super::target::Target;
 
@@ -18,6 +20,8 @@ use super::target::Target;
 pub struct ServicesArgs {
     #[command(flatten)]
     connection: Connection,
+    #[command(flatten)]
+    repeat: Repeat,
     /// Only services that have the tag
     #[arg(long)]
     tag: Option<String>,
@@ -46,6 +50,10 @@ impl Ask for ServicesArgs {
         Ok(Call::new("", Method::GET, target))
     }
 
+    fn every(&self) -> Option<Duration> {
+        self.repeat.every()
+    }
+
     fn show(&self, reply: &Value, page: Page) -> String {
         show::services(reply, page)
     }
@@ -56,4 +64,5 @@ Examples:
   srvd services
   srvd services --tag canary --prefix shop-
   srvd services --limit 100 --after web
+  srvd services --watch
   srvd services --output json";

@@ -99,7 +99,7 @@ pub(super) fn printable(text: &str) -> String {
     clean
 }
 
-fn service_facts(service: &Value) -> Vec<Fact> {
+pub(super) fn service_facts(service: &Value) -> Vec<Fact> {
     vec![
         Fact::new("service", text(&service["service"])),
         Fact::status("health", text(&service["health"])),
@@ -109,7 +109,7 @@ fn service_facts(service: &Value) -> Vec<Fact> {
     ]
 }
 
-fn row_facts(instance: &Value, now: Timestamp) -> Vec<Fact> {
+pub(super) fn row_facts(instance: &Value, now: Timestamp) -> Vec<Fact> {
     vec![
         Fact::new("instance", text(&instance["id"])),
         Fact::status("status", text(&instance["status"])),
@@ -201,7 +201,7 @@ fn expiry(instance: &Value, now: Timestamp) -> String {
 }
 
 /// How many of all instances are healthy: `2/3`.
-fn share(counts: &Value) -> String {
+pub(super) fn share(counts: &Value) -> String {
     match &counts["total"] {
         Value::Null => String::new(),
         total => format!("{}/{}", counts["healthy"].as_u64().unwrap_or_default(), text(total)),
@@ -209,7 +209,7 @@ fn share(counts: &Value) -> String {
 }
 
 /// The instances that are not healthy, by status: `1 draining, 2 lapsed`.
-fn other_counts(counts: &Value) -> String {
+pub(super) fn other_counts(counts: &Value) -> String {
     let Some(counts) = counts.as_object() else { return String::new() };
     let others = counts
         .iter()

@@ -1,6 +1,7 @@
 //! `srvd status`: how the server itself is.
 
 use std::io::Read;
+use std::time::Duration;
 
 use clap::Args;
 use hyper::Method;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use super::ask::{Ask, Page};
 use super::client::Call;
 use super::connection::Connection;
+use super::repeat::Repeat;
 use super::show;
 use super::target::Target;
 
@@ -18,6 +20,8 @@ use super::target::Target;
 pub struct StatusArgs {
     #[command(flatten)]
     connection: Connection,
+    #[command(flatten)]
+    repeat: Repeat,
 }
 
 impl Ask for StatusArgs {
@@ -29,6 +33,10 @@ impl Ask for StatusArgs {
         Ok(Call::new("", Method::GET, Target::v1(&["status"])))
     }
 
+    fn every(&self) -> Option<Duration> {
+        self.repeat.every()
+    }
+
     fn show(&self, reply: &Value, page: Page) -> String {
         show::status(reply, page)
     }
@@ -37,4 +45,5 @@ impl Ask for StatusArgs {
 const EXAMPLES: &str = "\
 Examples:
   srvd status
+  srvd status --watch
   srvd status --server http://192.0.2.7:8053 --output json";

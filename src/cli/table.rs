@@ -16,33 +16,56 @@ const WHOLE: u16 = 10;
 pub(super) struct Screen {
     /// Columns to wrap at; none for output that is no terminal, where each row stays one line.
     width: Option<u16>,
+    /// Lines of the terminal; none for output that is no terminal.
+    height: Option<u16>,
     colours: bool,
 }
 
 impl Screen {
     /// A pipe or a file.
     #[cfg(test)]
-    pub(super) const PLAIN: Self = Self { width: None, colours: false };
+    pub(super) const PLAIN: Self = Self { width: None, height: None, colours: false };
+
+    /// A terminal of that size, without colours.
+    #[cfg(test)]
+    pub(super) const fn sized(width: u16, height: u16) -> Self {
+        Self { width: Some(width), height: Some(height), colours: false }
+    }
 
     /// That of standard output. Colours follow the convention of <https://no-color.org>.
     pub(super) fn of_standard_output() -> Self {
         let refused = |name, by: fn(&str) -> bool| std::env::var(name).is_ok_and(|value| by(&value));
+        let is_terminal = std::io::stdout().is_terminal();
+        let size = is_terminal.then(ratatui::crossterm::terminal::size).and_then(Result::ok);
         Self {
             // Some terminals that are no screen say 0.
-            width: Table::new().width().filter(|&width| width > 0),
-            colours: std::io::stdout().is_terminal()
+            width: size.map(|(width, _)| width).filter(|&width| width > 0),
+            height: size.map(|(_, height)| height).filter(|&height| height > 0),
+            colours: is_terminal
                 && !refused("NO_COLOR", |value| !value.is_empty())
                 && !refused("TERM", |value| value == "dumb"),
         }
+    }
+
+    pub(super) fn is_terminal(self) -> bool {
+        self.width.is_some()
+    }
+
+    pub(super) fn has_colours(self) -> bool {
+        self.colours
+    }
+
+    pub(super) fn height(self) -> Option<u16> {
+        self.height
     }
 }
 
 /// A word and what it is here; an empty value is unknown or does not apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fact {
-    word: &'static str,
-    value: String,
-    is_status: bool,
+    pub(super) word: &'static str,
+    pub(super) value: String,
+    pub(super) is_status: bool,
     /// The value that is not worth a column while every row has it.
     common: &'static str,
 }
@@ -62,7 +85,7 @@ impl Fact {
         Self { is_status: true, ..Self::new(word, value) }
     }
 
-    fn is_worth_showing(&self) -> bool {
+    pub(super) fn is_worth_showing(&self) -> bool {
         !self.value.is_empty() && self.value != self.common
     }
 
@@ -124,9 +147,9 @@ fn finish(mut table: Table) -> String {
 
 fn colour(status: &str) -> Option<Color> {
     match status {
-        "healthy" | "passed" | "passing" => Some(Color::Green),
-        "starting" | "degraded" => Some(Color::Yellow),
-        "unhealthy" | "lapsed" | "down" | "failed" | "failing" => Some(Color::Red),
+        "healthy" | "passed" | "passing" | "ok" => Some(Color::Green),
+        "starting" | "degraded" | "note" => Some(Color::Yellow),
+        "unhealthy" | "lapsed" | "down" | "failed" | "failing" | "problem" => Some(Color::Red),
         "draining" | "maintenance" => Some(Color::Blue),
         _ => None,
     }
@@ -142,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_terminal_is_not_overrun() {
-        let screen = Screen { width: Some(24), colours: false };
+        let screen = Screen::sized(24, 9);
         let reason = "the check of port 8080 was refused again and again";
         let text = rows(&[vec![fact("instance", "a"), fact("reason", reason)]], screen);
         assert!(text.lines().count() > 2 && text.lines().all(|line| line.len() <= 24), "{text}");
@@ -152,21 +175,21 @@ mod tests {
 
     #[test]
     fn short_values_stay_whole_beside_long_ones() {
-        let screen = Screen { width: Some(40), colours: false };
+        let screen = Screen::sized(40, 9);
         let facts =
             [fact("instance", "web-0123-4"), fact("tags", &"tag, ".repeat(20)), fact("reason", &"word ".repeat(20))];
         let text = rows(&[facts.to_vec()], screen);
         assert!(text.contains("web-0123-4  ") && text.lines().all(|line| line.len() <= 40), "{text}");
         // Without room for that, too, every line fits.
-        let text = rows(&[facts.to_vec()], Screen { width: Some(20), colours: false });
+        let text = rows(&[facts.to_vec()], Screen::sized(20, 9));
         assert!(text.lines().all(|line| line.len() <= 20), "{text}");
     }
 
     #[test]
     fn colours_are_for_terminals_and_statuses() {
         let facts = |screen| rows(&[vec![fact("id", "healthy"), Fact::status("status", "healthy".into())]], screen);
-        assert!(!facts(Screen { width: Some(80), colours: false }).contains('\x1b'));
-        let coloured = facts(Screen { width: Some(80), colours: true });
+        assert!(!facts(Screen::sized(80, 9)).contains('\x1b'));
+        let coloured = facts(Screen { colours: true, ..Screen::sized(80, 9) });
         assert_eq!(coloured.matches("\x1b[38;5;10m").count(), 1, "{coloured:?}");
     }
 

@@ -20,20 +20,20 @@ pub(super) fn parse_register(options: &[&str]) -> RegisterArgs {
 }
 
 /// What came of a command.
-struct Outcome {
-    exit: Exit,
-    output: String,
-    errors: String,
+pub(super) struct Outcome {
+    pub(super) exit: Exit,
+    pub(super) output: String,
+    pub(super) errors: String,
 }
 
 /// Runs the client command `line` against `server`.
-fn srvd(server: &ServerUrl, line: &[&str], mut input: &[u8]) -> Outcome {
+pub(super) fn srvd(server: &ServerUrl, line: &[&str], mut input: &[u8]) -> Outcome {
     let server = server.to_string();
     let words = ["srvd"].iter().chain(line).copied().chain(["--server", &server]);
     let Command::Client(command) = Cli::try_parse_from(words).unwrap().command else { panic!("{line:?}") };
     let (mut output, mut errors) = (Vec::new(), Vec::new());
     let mut streams = Streams { input: &mut input, output: &mut output, errors: &mut errors, screen: Screen::PLAIN };
-    let exit = run(command.ask(), &mut streams);
+    let exit = command.carry_out(&mut streams);
     let [output, errors] = [output, errors].map(|text| String::from_utf8(text).unwrap());
     Outcome { exit, output, errors }
 }
@@ -53,12 +53,28 @@ fn every_command_shows_examples() {
 }
 
 #[test]
+fn what_takes_more_words_has_them_in_its_help() {
+    for (command, words) in [
+        ("drain", "succeeds when the instance is safe to stop"),
+        ("maintenance", "belongs to the name"),
+        ("resume", "whoever asked for it"),
+        ("run", "runs on whatever becomes of"),
+        ("top", "Esc leaves it"),
+        ("doctor", "Nothing is changed"),
+    ] {
+        let help = Cli::command().find_subcommand_mut(command).unwrap().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(words), "{help}");
+    }
+}
+
+#[test]
 fn examples_parse() {
     let mut parsed = 0;
     for command in Cli::command().get_subcommands() {
         let text = command.get_after_help().unwrap().to_string();
         assert!(text.lines().all(|line| line.len() <= 80), "{text} would be wrapped");
-        for line in text.replace("\\\n", "").lines().skip(1) {
+        for line in text.replace("\\\n", "").lines().skip(1).take_while(|line| line.starts_with("  ")) {
             let words = line.trim().split('\'').enumerate().flat_map(|(at, part)| match at % 2 {
                 0 => part.split_whitespace().collect(),
                 _ => vec![part],
@@ -100,7 +116,12 @@ fn lines_that_are_refused_as_usage() {
         ("srvd register web --meta team", ValueValidation),
         ("srvd register web --check nonsense", ValueValidation),
         ("srvd register web --id=", InvalidValue),
+        ("srvd update web --weight 1", MissingRequiredArgument),
+        ("srvd update web a --if-absent", UnknownArgument),
         ("srvd deregister web", MissingRequiredArgument),
+        ("srvd services --watch 2s", UnknownArgument),
+        ("srvd completions", MissingRequiredArgument),
+        ("srvd completions sh", InvalidValue),
         ("srvd heartbeat web a --status lapsed", InvalidValue),
         ("srvd instances web --status well", InvalidValue),
         ("srvd instances web --meta team", ValueValidation),
@@ -131,6 +152,11 @@ fn what_is_sent() {
     for (line, sent, body) in [
         ("register web", "POST /v1/services/web/instances ", "{}"),
         ("register web --id a/b --port 1", "PUT /v1/services/web/instances/a%2Fb ", r#"{"port":1}"#),
+        (
+            "update web a --weight 0 --unset version",
+            "PATCH /v1/services/web/instances/a ",
+            r#"{"weight":0,"version":null}"#,
+        ),
         ("deregister web a", "DELETE /v1/services/web/instances/a ", ""),
         ("heartbeat web a", "PUT /v1/services/web/instances/a/heartbeat ", ""),
         (
@@ -182,6 +208,7 @@ fn what_is_printed() {
     let instance = r#"{"service":"web","id":"a","status":"healthy","port":80}"#;
     for (line, reply, table) in [
         ("register web --id a", instance, "instance  web/a\nstatus    healthy\nport      80\n"),
+        ("update web a --weight 1", instance, "instance  web/a\nstatus    healthy\nport      80\n"),
         ("deregister web a", "", "deregistered web/a\n"),
         ("heartbeat web a", "", "renewed web/a\n"),
         ("pick web", instance, "instance  web/a\nstatus    healthy\nport      80\n"),
@@ -359,6 +386,11 @@ fn usage_that_only_the_content_shows() {
         ("register web --file -", "{", "srvd: --file -: not a JSON object: "),
         ("register web --file -", &large, "srvd: --file -: more than 1048576 octets"),
         ("register web --if-absent", "", "srvd: --if-absent: "),
+        ("register --file - --if-absent", "{}", "srvd: --if-absent: name a SERVICE"),
+        ("register --file - --id a", "{}", "srvd: --id: name a SERVICE"),
+        ("register --file /nonexistent/a", "", "srvd: --file /nonexistent/a: No such file"),
+        ("register --file -", "web", "srvd: --file -: entry 1 is no JSON object: expected value at line 1 column 1"),
+        ("update web a", "", "srvd: there is nothing to change"),
         ("register web --meta a=1 --meta a=2", "", "srvd: --meta: \"a\" is given twice\n"),
     ] {
         let words: Vec<_> = line.split(' ').collect();

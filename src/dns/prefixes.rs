@@ -12,27 +12,43 @@ const MAPPED: u8 = 96;
 /// A set of prefixes that is asked for every query: a binary search, however many there are.
 #[derive(Debug, Clone, Default)]
 pub struct Prefixes {
-    /// Disjoint, and in the order of their addresses.
-    prefixes: Vec<IpNet>,
+    ipv4: Ranges<u32>,
+    ipv6: Ranges<u128>,
 }
+
+/// Disjoint ranges of addresses as numbers, each with both its ends, in order.
+type Ranges<T> = Vec<(T, T)>;
 
 impl Prefixes {
     /// Bits behind a prefix's length do not count; prefixes may overlap.
     pub fn new(prefixes: &[IpNet]) -> Self {
-        let mut prefixes = IpNet::aggregate(&prefixes.iter().map(unmapped).collect());
-        prefixes.sort_by_key(IpNet::network);
-        Self { prefixes }
+        let mut all = Self::default();
+        for prefix in IpNet::aggregate(&prefixes.iter().map(unmapped).collect()) {
+            match prefix {
+                IpNet::V4(prefix) => all.ipv4.push((prefix.network().into(), prefix.broadcast().into())),
+                IpNet::V6(prefix) => all.ipv6.push((prefix.network().into(), prefix.broadcast().into())),
+            }
+        }
+        all.ipv4.sort_unstable();
+        all.ipv6.sort_unstable();
+        all
     }
 
     pub fn is_empty(&self) -> bool {
-        self.prefixes.is_empty()
+        self.ipv4.is_empty() && self.ipv6.is_empty()
     }
 
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        let behind = self.prefixes.partition_point(|prefix| prefix.network() <= address);
-        behind.checked_sub(1).is_some_and(|at| self.prefixes[at].contains(&address))
+        match address.to_canonical() {
+            IpAddr::V4(ip) => is_within(&self.ipv4, ip.into()),
+            IpAddr::V6(ip) => is_within(&self.ipv6, ip.into()),
+        }
     }
+}
+
+fn is_within<T: Ord + Copy>(ranges: &[(T, T)], number: T) -> bool {
+    let behind = ranges.partition_point(|(first, _)| *first <= number);
+    behind.checked_sub(1).is_some_and(|at| number <= ranges[at].1)
 }
 
 fn unmapped(prefix: &IpNet) -> IpNet {

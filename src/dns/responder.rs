@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use super::exchange::{Exchange, Written};
-use super::hot::{Hit, Hot, Scratch};
+use super::hot::{Found, Hit, Hot, Scratch};
 use super::metrics::{Metrics, ZoneLabel, ZoneLabels};
 use super::query::{self, Query};
 use super::reply::Reply;
@@ -105,9 +105,32 @@ impl Present {
     }
 }
 
-impl Round<'_> {
-    /// Writes the reply to `packet` into `out` if it is one of the usual ones that the [hot path](super::hot) answers. What
-    /// it does not answer is for [`Responder::respond`].
+impl<'a> Round<'a> {
+    /// Finds out whose name is asked for, if the [hot path](super::hot) may answer this client; what it does not answer is
+    /// for [`Responder::respond`]. To find several before any is answered lets their data come from memory meanwhile.
+    pub fn find<'p, 'r>(&'r self, packet: &'p [u8], client: &Client) -> Option<Found<'p, 'r>> {
+        let Settings { allow, require_cookies, .. } = &self.present.settings;
+        let over_udp = client.transport == Transport::Udp;
+        if (over_udp && *require_cookies) || (!allow.is_empty() && !allow.contains(client.address)) {
+            return None;
+        }
+        self.present.hot.as_ref()?.find(packet, self.reading.as_ref()?)
+    }
+
+    /// Writes the reply to what was found into `out`, if the hot path can.
+    pub fn answer(
+        &self,
+        found: &Found<'_, '_>,
+        transport: Transport,
+        scratch: &mut Scratch,
+        random: impl FnMut() -> u64,
+        out: &mut [u8],
+    ) -> Option<Hit> {
+        let revision = self.reading.as_ref()?.revision();
+        self.present.hot.as_ref()?.answer(found, transport == Transport::Udp, revision, scratch, random, out)
+    }
+
+    /// [`Round::find`] and [`Round::answer`] in one, for a single query.
     pub fn hit(
         &self,
         packet: &[u8],
@@ -116,13 +139,7 @@ impl Round<'_> {
         random: impl FnMut() -> u64,
         out: &mut [u8],
     ) -> Option<Hit> {
-        let (hot, reading) = (self.present.hot.as_ref()?, self.reading.as_ref()?);
-        let Settings { allow, require_cookies, .. } = &self.present.settings;
-        let over_udp = client.transport == Transport::Udp;
-        if (over_udp && *require_cookies) || (!allow.is_empty() && !allow.contains(client.address)) {
-            return None;
-        }
-        hot.answer(packet, over_udp, reading, scratch, random, out)
+        self.answer(&self.find(packet, client)?, client.transport, scratch, random, out)
     }
 
     /// The label of the zone that the hot path answers for.

@@ -17,10 +17,18 @@ use ipnet::IpNet;
 use self::addresses::Addresses;
 use self::counts::Counts;
 use self::sorted::Sorted;
-use crate::answer::{Live, PROTOCOLS, ServiceView};
+use crate::answer::{Block, Live, PROTOCOLS, ServiceView};
 use crate::model::{Instance, Key, Protocol, Revision, ServiceName, Status};
 
-type Services = papaya::HashMap<ServiceName, Arc<ServiceView>, foldhash::fast::RandomState>;
+type Services = papaya::HashMap<ServiceName, Published, foldhash::fast::RandomState>;
+
+/// A service as readers find it.
+#[derive(Debug)]
+struct Published {
+    view: Arc<ServiceView>,
+    /// That of the view, one step nearer to those who need nothing else.
+    block: Option<Block>,
+}
 
 /// The published views.
 #[derive(Debug, Default)]
@@ -38,18 +46,18 @@ pub struct Index {
     stale: AtomicBool,
 }
 
-/// Reading several views in a row: what is found stays readable as long as this lives, which should not be long, because
+/// Reading several services in a row: what is found stays readable as long as this lives, which should not be long, because
 /// nothing that is replaced meanwhile is freed.
 pub struct Reading<'a> {
-    services:
-        papaya::HashMapRef<'a, ServiceName, Arc<ServiceView>, foldhash::fast::RandomState, papaya::LocalGuard<'a>>,
+    services: papaya::HashMapRef<'a, ServiceName, Published, foldhash::fast::RandomState, papaya::LocalGuard<'a>>,
     revision: &'a AtomicU64,
 }
 
 impl Reading<'_> {
-    /// The present view of a service.
-    pub fn service(&self, name: &str) -> Option<&ServiceView> {
-        self.services.get(name).map(AsRef::as_ref)
+    /// What is served of a service, in the form of answers: `None` when there is no such service, and nothing inside when
+    /// its view has no block.
+    pub fn block(&self, name: &str) -> Option<Option<&Block>> {
+        self.services.get(name).map(|service| service.block.as_ref())
     }
 
     pub fn revision(&self) -> Revision {
@@ -83,7 +91,7 @@ impl Index {
 
     /// All views, in the order of their names.
     pub fn views(&self) -> Vec<Arc<ServiceView>> {
-        let mut views: Vec<_> = self.services.pin().values().cloned().collect();
+        let mut views: Vec<_> = self.services.pin().values().map(|service| Arc::clone(&service.view)).collect();
         views.sort_unstable_by(|a, b| a.name().cmp(b.name()));
         views
     }
@@ -97,7 +105,7 @@ impl Index {
             all.truncate(at_most);
         }
         all.sort_unstable_by_key(|(name, _)| *name);
-        all.into_iter().map(|(_, view)| Arc::clone(view)).collect()
+        all.into_iter().map(|(_, service)| Arc::clone(&service.view)).collect()
     }
 
     /// How many services have instances.
@@ -125,12 +133,15 @@ impl Index {
     /// after it.
     pub(super) fn publish(&self, name: &ServiceName, new: Option<Arc<ServiceView>>) {
         let services = self.services.pin();
-        let old = services.get(name).cloned();
+        let old = services.get(name).map(|service| Arc::clone(&service.view));
         let leaving =
             self.addresses.get().map(|addresses| (addresses, addresses.prepare(old.as_deref(), new.as_deref())));
         self.count_protocols(new.as_deref(), |counter| counter.fetch_add(1, Ordering::AcqRel));
         match &new {
-            Some(view) => services.insert(name.clone(), Arc::clone(view)).map(drop),
+            Some(view) => {
+                let published = Published { view: Arc::clone(view), block: view.block().cloned() };
+                services.insert(name.clone(), published).map(drop)
+            }
             None => services.remove(name).map(drop),
         };
         self.list(old.as_deref(), new.as_deref());
@@ -174,7 +185,7 @@ impl Index {
 
 impl Live for Index {
     fn service(&self, name: &str) -> Option<Arc<ServiceView>> {
-        self.services.pin().get(name).cloned()
+        self.services.pin().get(name).map(|service| Arc::clone(&service.view))
     }
 
     fn has_protocol(&self, protocol: Protocol) -> bool {

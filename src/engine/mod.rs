@@ -256,6 +256,18 @@ impl Engine {
         Self::hand_over(&self.notes, commands).await
     }
 
+    /// Renews the lease of an instance, if that is all that a heartbeat without words has to do. If not, or when nothing is
+    /// registered under exactly these names, the heartbeat is for [`Self::heartbeat`].
+    pub fn renew(&self, service: &str, id: &str) -> bool {
+        let Some(view) = self.index.service(service) else { return false };
+        let Some(instance) = view.instance(id) else { return false };
+        let renewed = instance.pulse.renew(self.clock.tick()) == Renewal::Renewed && !instance.condition.lapsed;
+        if renewed {
+            self.metrics.heartbeats.increment();
+        }
+        renewed
+    }
+
     /// Renews a lease and takes in what the instance says of itself. One that changes nothing stores a deadline and
     /// does not reach the engine's task.
     pub async fn heartbeat(&self, key: Key, heartbeat: Heartbeat) -> Result<(), WriteError> {

@@ -29,6 +29,7 @@ mod tests;
 
 use ipnet::IpNet;
 
+pub use probe::{Outcome, Prober};
 pub use schedule::Schedule;
 
 use crate::config::Setting;

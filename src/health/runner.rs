@@ -157,7 +157,7 @@ impl Runner {
         let gone = self.schedule.put(&instance, now, &mut rand::random);
         self.abort(&gone);
         let runs = self.schedule.hasten(&request.key, now);
-        self.asks.open(request, instance.registration.checks.clone(), &runs);
+        self.asks.open(request, instance.registration.checks().to_vec(), &runs);
     }
 
     /// Starts what is due and finds a slot, up to [`BURST`] checks, and gives their number.
@@ -261,7 +261,7 @@ impl Runner {
         found: &CheckResult,
     ) {
         instance.pulse.words(|words| words.keep_result(run.spec(), found.clone()));
-        let stands = places.iter().all(|&place| instance.condition.checks.get(place) == Some(&observed.verdict));
+        let stands = places.iter().all(|&place| instance.condition.checks.get(place) == Some(observed.verdict));
         if !observed.turned && stands {
             return;
         }
@@ -282,7 +282,7 @@ impl Runner {
     fn published(&self, run: &Run) -> Option<(Arc<Instance>, SmallVec<[usize; 1]>)> {
         let instance = self.engine.index().instance(&run.key)?;
         let alive = Arc::ptr_eq(&instance.pulse, &run.life) && instance.registration.same_target(&run.registration);
-        let checks = instance.registration.checks.iter().enumerate();
+        let checks = instance.registration.checks().iter().enumerate();
         let places: SmallVec<_> = checks.filter(|(_, spec)| *spec == run.spec()).map(|(place, _)| place).collect();
         (alive && !places.is_empty()).then_some((instance, places))
     }
@@ -307,7 +307,7 @@ impl Runner {
 /// Logs a verdict; a first pass is what everybody expects.
 fn tell(run: &Run, instance: &Instance, verdict: Verdict, detail: &str) {
     let (check, reached) = (run.spec().kind.as_str(), verdict.as_str());
-    if verdict == Verdict::Passing && instance.condition.checks.contains(&Verdict::Unknown) {
+    if verdict == Verdict::Passing && instance.condition.checks.contains(Verdict::Unknown) {
         tracing::debug!(instance = %run.key, check, verdict = reached, detail, "check turned");
     } else {
         tracing::info!(instance = %run.key, check, verdict = reached, detail, "check turned");

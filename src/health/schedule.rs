@@ -92,7 +92,7 @@ pub struct Run {
 
 impl Run {
     pub fn spec(&self) -> &CheckSpec {
-        &self.registration.checks[self.place]
+        &self.registration.checks()[self.place]
     }
 }
 
@@ -128,7 +128,7 @@ impl Schedule {
         self.waiting.iter().filter_map(|(due, id)| {
             let check = self.checks.get(id)?;
             let member = self.members.get(&check.key)?;
-            Some((*due, &check.key, member.registration.checks.get(check.place)?))
+            Some((*due, &check.key, member.registration.checks().get(check.place)?))
         })
     }
 
@@ -219,7 +219,7 @@ impl Schedule {
     ) -> Option<Observed> {
         let check = self.checks.get_mut(&id)?;
         let State::Running { since, again } = check.state else { return None };
-        let spec = &self.members.get(&check.key)?.registration.checks[check.place];
+        let spec = &self.members.get(&check.key)?.registration.checks()[check.place];
         let next = if again { now } else { since.after(moved(spec.interval, random())).max(now) };
         check.state = State::Waiting { due: next, first: false };
         self.waiting.insert((next, id));
@@ -233,8 +233,8 @@ impl Schedule {
         let comparable =
             Arc::ptr_eq(&old.life, &instance.pulse) && old.registration.same_target(&instance.registration);
         let place = |id: &CheckId| {
-            let spec = &old.registration.checks[self.checks.get(id)?.place];
-            instance.registration.checks.iter().position(|new| new == spec).filter(|_| comparable)
+            let spec = &old.registration.checks()[self.checks.get(id)?.place];
+            instance.registration.checks().iter().position(|new| new == spec).filter(|_| comparable)
         };
         let (mut kept, mut gone) = (Vec::new(), Vec::new());
         for id in &old.checks {
@@ -248,7 +248,7 @@ impl Schedule {
 
     /// Makes an instance a member, with the checks that it `kept` and new ones for the rest.
     fn enroll(&mut self, instance: &Instance, kept: &[(usize, CheckId)], now: Tick, random: &mut impl FnMut() -> f64) {
-        let specs = &instance.registration.checks;
+        let specs = instance.registration.checks();
         if specs.is_empty() {
             return;
         }
@@ -260,7 +260,7 @@ impl Schedule {
                 self.checks.entry(id).and_modify(|check| check.place = place);
                 checks.push(id);
             } else if !specs[..place].contains(spec) {
-                let verdict = instance.condition.checks.get(place).copied().unwrap_or_default();
+                let verdict = instance.condition.checks.get(place).unwrap_or_default();
                 let first = verdict == Verdict::Unknown;
                 let within = if first { share(spec.interval, crowd) } else { spec.interval };
                 let delay = (within.as_millis() as f64 * random()) as u64;

@@ -101,8 +101,9 @@ impl Bench {
 
     fn results(&self, id: &str) -> Vec<Option<CheckResult>> {
         let instance = self.engine.index().instance(&key(id)).unwrap();
-        let result =
-            |words: &mut Words| instance.registration.checks.iter().map(|check| words.result(check).cloned()).collect();
+        let result = |words: &mut Words| {
+            instance.registration.checks().iter().map(|check| words.result(check).cloned()).collect()
+        };
         instance.pulse.words(result)
     }
 }

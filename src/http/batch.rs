@@ -10,17 +10,18 @@ use std::sync::Arc;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::LargeBody;
 use super::items::{Items, List};
+use super::listing::Entry;
 use super::params::Params;
+use super::plain::Plain;
 use super::problem::Problem;
 use super::{Api, Peer, instances, listing, render};
 use crate::engine::{Pending, WriteError};
-use crate::model::json::{self as read, Members, Text};
+use crate::model::json::{self as read, Members, Object, Shown};
 use crate::model::{Defaults, Instance, InstanceId, Invalid, Key, Moment, Reason, Registration, ServiceName, limits};
 use crate::registry::{Command, Done};
 
@@ -57,7 +58,7 @@ pub async fn batch(
     let now = api.engine.clock().now();
     let results = outcomes.into_iter().map(move |outcome| {
         let _kept_until_read = &body;
-        outcome.into_text(now)
+        Told(outcome, now)
     });
     Ok(listing::reply(Map::new(), "results", results))
 }
@@ -77,23 +78,29 @@ impl Reader<'_> {
     /// The next operations, at most so many.
     fn read(&mut self, at_most: usize) -> Vec<Operation> {
         let next = || {
-            let item = self.items.next_as::<&RawValue>()?.map_or_else(|text| text, RawValue::get);
+            let operation = match self.items.next_with_text::<Plain<'_>>()? {
+                Ok((plain, text)) if text.len() <= limits::BODY => {
+                    plain.command(&self.defaults, self.from).map_or_else(|| self.operation(text), Ok)
+                }
+                Ok((_, text)) => self.operation(text),
+                Err(text) => self.operation(text.as_bytes()),
+            };
             let place = |fault: Invalid| fault.under(&format!("operations[{}]", self.at));
-            let operation = self.operation(item).map_err(place);
+            let operation = operation.map_err(place);
             self.at += 1;
             Some(operation)
         };
         std::iter::from_fn(next).take(at_most).collect()
     }
 
-    /// What one operation asks for.
-    fn operation(&self, text: &str) -> Operation {
+    /// What one operation asks for, or what is wrong with it.
+    fn operation(&self, text: &[u8]) -> Operation {
         const KINDS: [&str; 2] = ["register", "deregister"];
         if text.len() > limits::BODY {
             return Err(Reason::Length { min: 0, max: limits::BODY }.into());
         }
         // What is nested too deep to be read is no operation either.
-        let mut item: Value = serde_json::from_str(text).unwrap_or_default();
+        let mut item: Value = serde_json::from_slice(text).unwrap_or_default();
         let members = Members::of(&item, &KINDS, &[])?;
         match KINDS.map(|kind| item.get(kind).is_some()) {
             [true, true] => Err(Invalid::at("deregister", Reason::Both { other: "register" })),
@@ -180,21 +187,26 @@ impl Outcome {
     fn refused(why: impl Into<Problem>) -> Self {
         Self::Refused(Box::new(why.into()))
     }
+}
 
-    fn into_text(self, now: Moment) -> Text {
-        let mut text = Text::new();
-        let mut set_status = |status: StatusCode| text.set("status", &status.as_u16().into());
-        match self {
-            Self::Is(status, instance) => {
-                set_status(status);
-                text.set_text("instance", &render::instance_text(&instance, now));
-            }
-            Self::Gone => set_status(StatusCode::NO_CONTENT),
-            Self::Refused(problem) => {
-                set_status(problem.status());
-                text.set("problem", &problem.into_document());
-            }
+/// An outcome as it is told at this moment.
+struct Told(Outcome, Moment);
+
+impl Entry for Told {
+    fn write(&self, to: &mut Vec<u8>) {
+        let Self(outcome, now) = self;
+        let mut object = Object::begin(to);
+        let status = match outcome {
+            Outcome::Is(status, _) => *status,
+            Outcome::Gone => StatusCode::NO_CONTENT,
+            Outcome::Refused(problem) => problem.status(),
+        };
+        object.add("status", &Shown::Number(status.as_u16().into()));
+        match outcome {
+            Outcome::Is(_, instance) => render::write_instance(object.name("instance"), instance, *now),
+            Outcome::Gone => {}
+            Outcome::Refused(problem) => object.add("problem", &Shown::Tree(problem.document())),
         }
-        text
+        object.end();
     }
 }

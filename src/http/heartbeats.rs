@@ -125,9 +125,10 @@ impl Round<'_> {
 }
 
 /// The name of an instance, read without a copy.
-struct Named<'a> {
-    service: &'a str,
-    id: &'a str,
+#[derive(Debug)]
+pub struct Named<'a> {
+    pub service: &'a str,
+    pub id: &'a str,
 }
 
 impl<'de> Deserialize<'de> for Named<'de> {

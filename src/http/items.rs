@@ -9,7 +9,7 @@ use std::fmt;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::body::not_json;
@@ -39,12 +39,31 @@ impl List {
     }
 
     fn find(body: Bytes, member: &'static str, at_most: usize) -> Result<Self, Problem> {
-        let mut list = Self { inside: body.slice_ref(inside(&body, member)?.as_bytes()), count: 0 };
-        let mut items = list.items();
-        list.count = std::iter::from_fn(|| items.next_as::<IgnoredAny>()).take(at_most.saturating_add(1)).count();
+        let list = match Self::alone(&body, member) {
+            Some(list) => list,
+            None => Self::among(body, member)?,
+        };
         if list.count > at_most {
             return Err(Invalid::at(member, Reason::TooMany { max: at_most }).into());
         }
+        Ok(list)
+    }
+
+    /// The list, when the body is an object with nothing else in it and it has entries: found and counted at one go.
+    fn alone(body: &Bytes, member: &'static str) -> Option<Self> {
+        let mut whole = serde_json::Deserializer::from_slice(body);
+        let Entries { first, last, count } = Alone(member).deserialize(&mut whole).ok()?;
+        whole.end().ok()?;
+        let start = first?.as_ptr() as usize - body.as_ptr() as usize;
+        let end = last?.as_ptr() as usize - body.as_ptr() as usize + last?.len();
+        Some(Self { inside: body.slice(start..end), count })
+    }
+
+    /// The list, or what is wrong with the body.
+    fn among(body: Bytes, member: &'static str) -> Result<Self, Problem> {
+        let mut list = Self { inside: body.slice_ref(inside(&body, member)?.as_bytes()), count: 0 };
+        let mut items = list.items();
+        list.count = std::iter::from_fn(|| items.next_as::<IgnoredAny>()).count();
         Ok(list)
     }
 
@@ -98,13 +117,22 @@ impl<'a> Items<'a> {
     /// # Errors
     /// The text of an entry that does not read as one.
     pub fn next_as<T: Deserialize<'a>>(&mut self) -> Option<Result<T, &'a str>> {
+        self.next_with_text().map(|read| read.map(|(entry, _)| entry))
+    }
+
+    /// The same, with the text that an entry was read from.
+    ///
+    /// # Errors
+    /// The text of an entry that does not read as one.
+    pub fn next_with_text<T: Deserialize<'a>>(&mut self) -> Option<Result<(T, &'a [u8]), &'a str>> {
         let mut whole = serde_json::Deserializer::from_slice(self.rest).into_iter::<T>();
         let read = whole.next()?;
         let result = match read {
             Ok(entry) => {
                 let end = whole.byte_offset();
+                let text = self.rest[..end].trim_ascii_start();
                 self.pass(end);
-                Ok(entry)
+                Ok((entry, text))
             }
             Err(_) => {
                 let mut raw = serde_json::Deserializer::from_slice(self.rest).into_iter::<&RawValue>();
@@ -122,6 +150,70 @@ impl<'a> Items<'a> {
     fn pass(&mut self, end: usize) {
         let rest = self.rest[end..].trim_ascii_start();
         self.rest = rest.strip_prefix(b",").unwrap_or(rest);
+    }
+}
+
+/// Where the entries of a list begin and end, as text.
+#[derive(Default)]
+struct Entries<'a> {
+    first: Option<&'a str>,
+    last: Option<&'a str>,
+    count: usize,
+}
+
+/// Reads an object whose only member is the list of this name.
+struct Alone(&'static str);
+
+impl<'de> DeserializeSeed<'de> for Alone {
+    type Value = Entries<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entries<'de>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Alone {
+    type Value = Entries<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with one list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+        if map.next_key()? != Some(self.0) {
+            return Err(A::Error::custom("another member"));
+        }
+        let list = map.next_value()?;
+        match map.next_key::<&str>()? {
+            None => Ok(list),
+            Some(_) => Err(A::Error::custom("another member")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+
+        impl<'de> Visitor<'de> for All {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entries<'de>, A::Error> {
+                let mut entries = Entries::default();
+                while let Some(entry) = list.next_element::<&RawValue>()? {
+                    entries.first = entries.first.or(Some(entry.get()));
+                    entries.last = Some(entry.get());
+                    entries.count += 1;
+                }
+                Ok(entries)
+            }
+        }
+
+        deserializer.deserialize_seq(All)
     }
 }
 
@@ -159,6 +251,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     fn list(body: &str, at_most: usize) -> Result<List, Problem> {
@@ -217,8 +310,33 @@ mod tests {
             ("7", 422, Value::Null),
             (r#"{"list":[],"a":1,"b":2,"c":3}"#, 422, json!("a")),
         ] {
-            let problem = list(body, 3).unwrap_err().into_document();
+            let problem = list(body, 3).unwrap_err().document();
             assert_eq!((&problem["status"], &problem["field"]), (&json!(status), &field), "{body}");
         }
+    }
+
+    proptest! {
+        /// A body that is read at one go is read as it would be member by member.
+        #[test]
+        fn both_ways_find_the_same_list(
+            words in proptest::collection::vec(proptest::sample::select(&[
+                "{", "}", "[", "]", ",", ":", "\"list\"", "\"l\\u0069st\"", "1", "{\"a\":[1]}", " ", "\n", "x", "\"é\"",
+            ][..]), 0..9),
+            frame in any::<bool>(),
+        ) {
+            let words = words.concat();
+            let body = Bytes::from(if frame { format!("{{\"list\":[1,{words}]}}") } else { words });
+            if let Some(list) = List::alone(&body, "list") {
+                let other = List::among(body.clone(), "list").map_err(|problem| problem.document());
+                prop_assert_eq!(other.as_ref().map(List::count), Ok(list.count()), "{:?}", body);
+                prop_assert_eq!(read_all(&list), read_all(&other.unwrap()), "{:?}", body);
+            }
+        }
+    }
+
+    fn read_all(list: &List) -> Vec<String> {
+        let mut items = list.items();
+        let text = |read: Result<(Value, &[u8]), &str>| String::from_utf8(read.unwrap().1.to_vec()).unwrap();
+        std::iter::from_fn(|| items.next_with_text()).map(text).collect()
     }
 }

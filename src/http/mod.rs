@@ -1,11 +1,12 @@
 //! The HTTP API: registrations and heartbeats in, the registry's state out.
 //!
-//! [`router`] is the whole API over an [`Api`], without a socket; [`fn@serve`] puts it on one. Every refusal is a problem
+//! [`router`] is the whole API over an [`Api`], without a socket; [`fn@serve`] puts it on one, behind an [`Entrance`]. Every refusal is a problem
 //! document (RFC 9457), written in one place (`problem`); every body is read in one place (`body`).
 
 mod batch;
 mod body;
 mod check;
+mod entrance;
 mod explain;
 mod heartbeats;
 mod instances;
@@ -16,6 +17,7 @@ mod operator;
 mod origin;
 mod params;
 mod pick;
+mod plain;
 mod problem;
 mod prometheus_targets;
 mod requests;
@@ -42,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 pub use body::Room;
+pub use entrance::Entrance;
 pub use metrics::Scrapes;
 pub use requests::Requests;
 pub use serve::{Peer, connections, serve};
@@ -108,7 +111,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/services/{service}/pick", get(pick::pick))
         .route("/v1/services/{service}/instances", post(instances::register_unnamed))
         .route("/v1/services/{service}/instances/{id}", instance)
-        .route("/v1/services/{service}/instances/{id}/heartbeat", put(instances::heartbeat))
+        .route(requests::HEARTBEAT, put(instances::heartbeat))
         .route("/v1/services/{service}/instances/{id}/drain", put(operator::drain).delete(operator::end_drain))
         .route(
             "/v1/services/{service}/instances/{id}/maintenance",

@@ -82,14 +82,14 @@ impl Problem {
     }
 
     /// The problem document.
-    pub fn into_document(self) -> Value {
+    pub fn document(&self) -> Value {
         let mut document = Map::new();
         document.insert("type".into(), format!("urn:srvd:problem:{}", self.kind()).into());
         document.insert("title".into(), self.status.canonical_reason().unwrap_or("Error").into());
         document.insert("status".into(), self.status.as_u16().into());
-        document.insert("detail".into(), self.detail.into());
-        if let Some(field) = self.field {
-            document.insert("field".into(), field.into());
+        document.insert("detail".into(), self.detail.as_str().into());
+        if let Some(field) = &self.field {
+            document.insert("field".into(), field.as_str().into());
         }
         Value::Object(document)
     }
@@ -98,7 +98,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status;
-        let mut response = (status, Json(self.into_document())).into_response();
+        let mut response = (status, Json(self.document())).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         if status == StatusCode::SERVICE_UNAVAILABLE {

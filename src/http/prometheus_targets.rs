@@ -50,8 +50,8 @@ fn instances(view: Arc<ServiceView>) -> impl Iterator<Item = Arc<Instance>> {
 fn group(instance: &Instance, port: Option<&PortName>) -> Option<Value> {
     let registration = &instance.registration;
     let number = match port {
-        Some(name) => registration.ports.get(name)?,
-        None => &registration.port,
+        Some(name) => registration.port_named(name)?,
+        None => registration.port,
     };
     Some(json!({"targets": [format!("{}:{number}", registration.address)], "labels": labels(instance)}))
 }
@@ -68,19 +68,19 @@ fn labels(instance: &Instance) -> Map<String, Value> {
     set("id", instance.key.id.to_string());
     set("status", instance.status().as_str().to_owned());
     set("address", registration.address.to_string());
-    set("scheme", registration.scheme.to_string());
+    set("scheme", registration.scheme().to_owned());
     set("protocol", registration.protocol.as_str().to_owned());
-    if let Some(version) = &registration.version {
-        set("version", version.to_string());
+    if let Some(version) = registration.version() {
+        set("version", version.to_owned());
     }
-    if !registration.tags.is_empty() {
-        let tags: String = registration.tags.iter().map(|tag| format!("{},", tag.as_str())).collect();
+    if !registration.tags().is_empty() {
+        let tags: String = registration.tags().iter().map(|tag| format!("{},", tag.as_str())).collect();
         set("tags", format!(",{tags}"));
     }
-    for (name, port) in &registration.ports {
+    for (name, port) in registration.ports() {
         set(&format!("port_{}", label(name.as_str())), port.to_string());
     }
-    for (key, value) in registration.metadata.texts() {
+    for (key, value) in registration.metadata().texts() {
         set(&format!("metadata_{}", label(key)), value);
     }
     labels

@@ -10,8 +10,10 @@ use axum::response::Response;
 use parking_lot::Mutex;
 
 use super::Api;
-use crate::telemetry::metrics::{Exposition, Histogram, Source, Type};
+use crate::telemetry::metrics::{Counter, Exposition, Histogram, Source, Type};
 
+/// The route of the heartbeats, which [`Entrance`](super::Entrance) counts too.
+pub const HEARTBEAT: &str = "/v1/services/{service}/instances/{id}/heartbeat";
 /// The route of a request to none.
 const NO_ROUTE: &str = "none";
 
@@ -36,6 +38,8 @@ const BOUNDS: &[Duration] = &[
 #[derive(Debug)]
 pub struct Requests {
     counts: Mutex<BTreeMap<String, Answered>>,
+    /// Bare heartbeats that were answered without the router.
+    heartbeats: Counter,
     durations: Histogram,
 }
 
@@ -44,7 +48,7 @@ type Answered = BTreeMap<(&'static str, u16), u64>;
 
 impl Default for Requests {
     fn default() -> Self {
-        Self { counts: Mutex::default(), durations: Histogram::new(BOUNDS) }
+        Self { counts: Mutex::default(), heartbeats: Counter::default(), durations: Histogram::new(BOUNDS) }
     }
 }
 
@@ -57,6 +61,12 @@ impl Requests {
         };
         *number += 1;
         drop(counts);
+        self.durations.observe(took);
+    }
+
+    /// Counts a bare heartbeat that was answered without the router.
+    pub(super) fn count_heartbeat(&self, took: Duration) {
+        self.heartbeats.increment();
         self.durations.observe(took);
     }
 }
@@ -91,7 +101,11 @@ fn label(method: &Method) -> &'static str {
 
 impl Source for Requests {
     fn tell(&self, to: &mut Exposition) {
-        let counts = self.counts.lock().clone();
+        let mut counts = self.counts.lock().clone();
+        let bare = self.heartbeats.value();
+        if bare > 0 {
+            *counts.entry(HEARTBEAT.to_owned()).or_default().entry(("PUT", 204)).or_default() += bare;
+        }
         let help = "Requests, by the route that they matched.";
         let mut family = to.family("srvd_http_requests_total", Type::Counter, help);
         for (route, answered) in &counts {

@@ -4,17 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+
+use super::Entrance;
 
 /// Connections at one time on all listeners; further ones wait in the backlog. Three of four may watch or wait, more than
 /// 10,000. What each can be made to hold is bounded by [`HEAD_OCTETS`].
@@ -40,13 +37,14 @@ pub fn connections(listeners: usize) -> usize {
     (granted.min(CONNECTIONS) / listeners.max(1)).max(64)
 }
 
-/// Serves `router` on at most so many `connections` until `stop`; then open connections end after the request that they are at. As long as any is left,
-/// new ones get one reply each, so that who asks is told that the server is stopping.
-pub async fn serve(listener: TcpListener, router: Router, connections: usize, stop: CancellationToken) {
+/// Serves what is behind `entrance` on at most so many `connections` until `stop`; then open connections end after the
+/// request that they are at. As long as any is left, new ones get one reply each, so that who asks is told that the server
+/// is stopping.
+pub async fn serve(listener: TcpListener, entrance: Entrance, connections: usize, stop: CancellationToken) {
     let slots = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
     while let Some((stream, peer, slot)) = stop.run_until_cancelled(accept(&listener, &slots)).await {
-        tokio::spawn(carry(graceful.watch(connection(stream, peer, &router, true)), peer, slot));
+        tokio::spawn(carry(graceful.watch(connection(stream, peer, &entrance, true)), peer, slot));
     }
     let drained = graceful.shutdown();
     tokio::pin!(drained);
@@ -54,7 +52,7 @@ pub async fn serve(listener: TcpListener, router: Router, connections: usize, st
         tokio::select! {
             () = &mut drained => break,
             (stream, peer, slot) = accept(&listener, &slots) => {
-                tokio::spawn(carry(connection(stream, peer, &router, false), peer, slot));
+                tokio::spawn(carry(connection(stream, peer, &entrance, false), peer, slot));
             }
         }
     }
@@ -76,26 +74,22 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, S
     }
 }
 
-/// A connection that answers from `router`, one request or many.
+/// A connection that answers one request or many.
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    router: &Router,
+    entrance: &Entrance,
     keep_alive: bool,
 ) -> impl GracefulConnection<Error = hyper::Error> + Send + use<> {
     stream.set_nodelay(true).ok();
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALLED));
-    let router = router.clone().map_request(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        request.map(Body::new)
-    });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(HEAD_OCTETS)
         .keep_alive(keep_alive)
-        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(Box::pin(stream)), entrance.visit(peer))
 }
 
 /// Carries a connection to its end, then gives its slot back.

@@ -96,7 +96,7 @@ fn reply(api: &Api, view: Arc<ServiceView>, selector: Selector) -> Response {
 }
 
 fn has_tag(instance: &Instance, tag: &str) -> bool {
-    instance.registration.tags.iter().any(|own| own.as_str() == tag)
+    instance.registration.tags().iter().any(|own| own.as_str() == tag)
 }
 
 fn summary(view: &ServiceView) -> Map<String, Value> {
@@ -110,7 +110,7 @@ fn summary(view: &ServiceView) -> Map<String, Value> {
     let mut counts = Map::from_iter([("total".to_owned(), Value::from(instances.len()))]);
     counts.extend(Status::ALL.map(|status| (status.as_str().to_owned(), view.count(status).into())));
     let tags: BTreeSet<&str> =
-        instances.iter().flat_map(|instance| &instance.registration.tags).map(|tag| tag.as_str()).collect();
+        instances.iter().flat_map(|instance| instance.registration.tags()).map(|tag| tag.as_str()).collect();
     Map::from_iter([
         ("service".to_owned(), Value::from(view.name().as_str())),
         ("health".to_owned(), health.into()),

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use serde_json::Value;
 use smol_str::SmolStr;
 
-use super::{Invalid, Reason, json, limits};
+use super::json::{self, Shown};
+use super::{Invalid, Reason, limits};
 
 /// The addresses of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,11 @@ impl HostName {
 impl Address {
     /// Reads the member `address`: an IP address, a host name, or `auto` for the address the request came `from`.
     pub fn from_json(value: &Value, from: IpAddr) -> Result<Self, Reason> {
-        let text = json::string(value).map_err(|_| Reason::Address)?;
+        Self::parse(json::string(value).map_err(|_| Reason::Address)?, from)
+    }
+
+    /// The same, of its text.
+    pub fn parse(text: &str, from: IpAddr) -> Result<Self, Reason> {
         if text == "auto" {
             return reachable(from).map(Self::One);
         }
@@ -81,6 +86,18 @@ impl Address {
             }
         }
         Ok(Self::Several(ips.into()))
+    }
+
+    /// The member, and its value as it is at hand.
+    pub fn shown(&self) -> (&'static str, Shown<'_>) {
+        match self {
+            Self::Host(name) => ("address", Shown::Text(name.as_str())),
+            Self::One(ip) => ("address", Shown::Plain(ip)),
+            Self::Several(_) => {
+                let (name, value) = self.to_json();
+                (name, Shown::Tree(value))
+            }
+        }
     }
 
     /// The member and value that [`Self::from_json`] or [`Self::from_json_list`] read back.

@@ -25,9 +25,7 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::{Capacity, Maintenance, Pressure};
+use super::{Capacity, Maintenance, Pressure, Verdicts};
 
 /// What srvd makes of an instance; in the order in which the first that applies wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,7 +143,7 @@ pub struct Condition {
     /// How far its slow start has come.
     pub ramp: Capacity,
     /// One verdict for each check of the registration, in its order.
-    pub checks: SmallVec<[Verdict; 2]>,
+    pub checks: Verdicts,
 }
 
 impl Condition {
@@ -161,9 +159,9 @@ impl Condition {
             Status::Draining
         } else if self.lapsed {
             Status::Lapsed
-        } else if self.said == SelfReport::Unhealthy || self.overloaded || self.checks.contains(&Verdict::Failing) {
+        } else if self.said == SelfReport::Unhealthy || self.overloaded || self.checks.contains(Verdict::Failing) {
             Status::Unhealthy
-        } else if self.said == SelfReport::Starting || self.checks.contains(&Verdict::Unknown) {
+        } else if self.said == SelfReport::Starting || self.checks.contains(Verdict::Unknown) {
             Status::Starting
         } else {
             Status::Healthy

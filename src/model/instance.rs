@@ -3,9 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
-use super::{Condition, InstanceId, Pulse, Registration, Revision, ServiceName, Status, Weight};
+use super::{Condition, InstanceId, Pulse, Registration, Revision, ServiceName, Status, WallTime, Weight};
 
 /// The name of an instance: its service, and its id there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,8 +25,8 @@ pub struct Instance {
     pub key: Key,
     pub registration: Arc<Registration>,
     pub condition: Condition,
-    pub created_at: Timestamp,
-    pub changed_at: Timestamp,
+    pub created_at: WallTime,
+    pub changed_at: WallTime,
     pub revision: Revision,
     /// Shared by all revisions of one registration's life, from registering to removal; its address tells lives apart.
     pub pulse: Arc<Pulse>,

@@ -1,8 +1,11 @@
 //! Reading JSON members one by one, so that every fault has a path and no member goes unseen; and writing them one by
 //! one, where putting an object together first would cost more than all the rest.
 
-use serde::Serialize;
+mod shown;
+
 use serde_json::{Map, Value};
+
+pub use self::shown::{Object, Shown, list as write_list, put};
 
 use super::{Invalid, Reason, Span};
 
@@ -101,7 +104,11 @@ pub fn integer(value: &Value, range: std::ops::RangeInclusive<u64>) -> Result<u6
 
 /// A span of time within `range` milliseconds.
 pub fn span(value: &Value, range: std::ops::RangeInclusive<u64>) -> Result<Span, Reason> {
-    let text = value.as_str().ok_or(Reason::Span)?;
+    span_of(value.as_str().ok_or(Reason::Span)?, range)
+}
+
+/// The same, of its text.
+pub fn span_of(text: &str, range: std::ops::RangeInclusive<u64>) -> Result<Span, Reason> {
     Span::parse(text).ok_or(Reason::Span)?.within(range)
 }
 
@@ -121,7 +128,11 @@ pub fn list<'a, T, E: Into<Invalid>>(
 
 /// One of a few words.
 pub fn choice<T: Copy>(value: &Value, choices: &'static [&'static str], meanings: &[T]) -> Result<T, Reason> {
-    let text = string(value)?;
+    choice_of(string(value)?, choices, meanings)
+}
+
+/// The same, of its text.
+pub fn choice_of<T: Copy>(text: &str, choices: &'static [&'static str], meanings: &[T]) -> Result<T, Reason> {
     let at = choices.iter().position(|choice| *choice == text).ok_or(Reason::Choice { choices })?;
     Ok(meanings[at])
 }
@@ -139,7 +150,14 @@ impl Text {
     /// Adds a member. No other may have the same name.
     pub fn set(&mut self, name: &str, value: &Value) {
         self.begin(name);
-        self.put(value);
+        put(&mut self.0, value);
+        self.0.push(b'}');
+    }
+
+    /// The same for a value that is at hand.
+    pub fn add(&mut self, name: &str, value: &Shown<'_>) {
+        self.begin(name);
+        value.write(&mut self.0);
         self.0.push(b'}');
     }
 
@@ -163,13 +181,15 @@ impl Text {
         if self.0.len() > 1 {
             self.0.push(b',');
         }
-        self.put(name);
+        put(&mut self.0, name);
         self.0.push(b':');
     }
+}
 
-    fn put(&mut self, value: &(impl Serialize + ?Sized)) {
-        // Neither a vector nor a value refuses anything.
-        serde_json::to_writer(&mut self.0, value).ok();
+impl From<Vec<u8>> for Text {
+    /// The object that `text` is.
+    fn from(text: Vec<u8>) -> Self {
+        Self(text)
     }
 }
 

@@ -6,7 +6,7 @@
 //! way to the disk must not bring the old one back. Whoever takes back a change gives the lease back with
 //! [`Pulse::restart`].
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -14,6 +14,7 @@ use serde_json::Value;
 use smol_str::SmolStr;
 
 use super::json as read;
+use super::lease::PackedTtl;
 use super::{CheckSpec, LeaseTtl, Load, Reason, Tick, limits};
 
 const PERMANENT: u64 = u64::MAX;
@@ -26,17 +27,18 @@ const NEVER: u64 = u64::MAX;
 pub struct Pulse {
     /// Deadline of the lease in ticks, or one of the marks above.
     lease: AtomicU64,
-    /// Milliseconds that a renewal gives, or [`PERMANENT`].
-    ttl: AtomicU64,
+    /// What a renewal gives.
+    ttl: AtomicU32,
     /// Tick of the last heartbeat, or [`NEVER`].
     heartbeat: AtomicU64,
     /// Tick at which caches have forgotten the instance since it left DNS, or [`NEVER`] while DNS serves it.
     clear_at: AtomicU64,
-    words: Mutex<Words>,
+    /// `None` as long as there are none: most instances never say any.
+    words: Mutex<Option<Box<Words>>>,
 }
 
 /// What was last heard from and about an instance.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct Words {
     pub message: Option<SmolStr>,
     pub load: Option<Load>,
@@ -71,7 +73,7 @@ impl Pulse {
     pub fn begin(now: Tick, ttl: LeaseTtl) -> Self {
         let pulse = Self {
             lease: AtomicU64::new(0),
-            ttl: AtomicU64::new(0),
+            ttl: AtomicU32::new(0),
             heartbeat: AtomicU64::new(NEVER),
             clear_at: AtomicU64::new(NEVER),
             words: Mutex::default(),
@@ -82,17 +84,14 @@ impl Pulse {
 
     /// Begins the lease anew with this ttl, whatever it was.
     pub fn restart(&self, now: Tick, ttl: LeaseTtl) {
-        let ttl = match ttl {
-            LeaseTtl::For(span) => span.as_millis(),
-            LeaseTtl::Permanent => PERMANENT,
-        };
-        self.ttl.store(ttl, Ordering::SeqCst);
+        let ttl = PackedTtl::from(ttl);
+        self.ttl.store(ttl.0, Ordering::SeqCst);
         self.lease.store(deadline(now, ttl), Ordering::SeqCst);
     }
 
     /// Gives a lease that has not run out its full ttl, without the instance having been heard.
     pub fn extend(&self, now: Tick) {
-        let next = deadline(now, self.ttl.load(Ordering::SeqCst));
+        let next = deadline(now, self.ttl());
         let later = |current: u64| (current < ELSEWHERE && current < next).then_some(next);
         // One that lapsed, is permanent or lasts longer stays as it is.
         self.lease.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later).ok();
@@ -131,7 +130,7 @@ impl Pulse {
     /// Renews a lease that has not run out. A deadline never moves back.
     pub fn renew(&self, now: Tick) -> Renewal {
         loop {
-            let ttl = self.ttl.load(Ordering::SeqCst);
+            let ttl = self.ttl();
             let next = deadline(now, ttl);
             let later = |current: u64| if current == PERMANENT { next } else { current.max(next) };
             let renewed = self.lease.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |current| {
@@ -141,7 +140,7 @@ impl Pulse {
                 return Renewal::Lapsed;
             }
             // A restart that came in between has the last word, with its own ttl.
-            if self.ttl.load(Ordering::SeqCst) == ttl {
+            if self.ttl() == ttl {
                 self.heard(now);
                 return Renewal::Renewed;
             }
@@ -187,13 +186,29 @@ impl Pulse {
 
     /// The last words, to read or to change.
     pub fn words<T>(&self, look: impl FnOnce(&mut Words) -> T) -> T {
-        look(&mut self.words.lock())
+        let mut slot = self.words.lock();
+        if let Some(words) = slot.as_deref_mut() {
+            return look(words);
+        }
+        let mut words = Words::default();
+        let seen = look(&mut words);
+        if words != Words::default() {
+            *slot = Some(Box::new(words));
+        }
+        seen
+    }
+
+    fn ttl(&self) -> PackedTtl {
+        PackedTtl(self.ttl.load(Ordering::SeqCst))
     }
 }
 
-/// Where a lease of `ttl` milliseconds ends.
-fn deadline(now: Tick, ttl: u64) -> u64 {
-    if ttl == PERMANENT { PERMANENT } else { now.0.saturating_add(ttl).min(ELSEWHERE - 1) }
+/// Where a lease of this ttl ends.
+fn deadline(now: Tick, ttl: PackedTtl) -> u64 {
+    match ttl {
+        PackedTtl::PERMANENT => PERMANENT,
+        PackedTtl(millis) => now.0.saturating_add(millis.into()).min(ELSEWHERE - 1),
+    }
 }
 
 impl Words {
@@ -269,6 +284,16 @@ mod tests {
         assert_eq!(pulse.renew(Tick(301)), Renewal::Renewed);
         pulse.overdue_since(Tick(302));
         assert_eq!(pulse.deadline(), Some(Tick(401)), "only what has lapsed is brought back");
+    }
+
+    #[test]
+    fn words_are_kept_when_there_are_any() {
+        let pulse = Pulse::begin(Tick(0), TTL);
+        assert_eq!(pulse.words(|words| words.message.clone()), None);
+        assert!(pulse.words.lock().is_none(), "to look costs nothing");
+        pulse.words(|words| words.message = Some("busy".into()));
+        assert_eq!(pulse.words(|words| words.message.take()).as_deref(), Some("busy"));
+        assert_eq!(pulse.words(|words| words.message.clone()), None);
     }
 
     #[test]

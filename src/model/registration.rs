@@ -1,15 +1,25 @@
 //! A registration: what a client says about an instance, read from JSON and written back.
+//!
+//! A million instances have one each. So what most of them leave out is set apart, takes no room while it is left out,
+//! and can be shared by those that say the same ([`Registration::share`]).
+
+mod particulars;
+mod written;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
-use super::json::{self as read, Members};
+use self::particulars::{Particulars, SCHEME};
+pub use self::written::Written;
+use super::json::{self as read, Members, Shown};
+use super::lease::PackedTtl;
 use super::{
-    Address, CheckDefaults, CheckSpec, Invalid, Metadata, Port, PortName, Priority, Reason, SelfReport, ServiceName,
-    Span, Tag, Weight, limits,
+    Address, CheckDefaults, CheckSpec, Invalid, LeaseTtl, Metadata, Port, PortName, Priority, Reason, SelfReport,
+    ServiceName, Span, Tag, Weight, limits,
 };
 
 /// What a client says about an instance. Two registrations that are equal here are the same to every reader.
@@ -18,24 +28,18 @@ pub struct Registration {
     pub address: Address,
     /// The main port.
     pub port: Port,
-    pub ports: BTreeMap<PortName, Port>,
     pub protocol: Protocol,
-    pub scheme: SmolStr,
-    pub version: Option<SmolStr>,
     pub weight: Weight,
     pub priority: Priority,
-    pub tags: Vec<Tag>,
-    pub metadata: Metadata,
     /// What the instance says of itself until a heartbeat says otherwise.
     pub status: SelfReport,
-    pub ttl: LeaseTtl,
-    /// Removed after being unhealthy for this long.
-    pub deregister_after: Option<Span>,
-    /// How long the weight takes to ramp up after the instance turned healthy.
-    pub slow_start: Option<Span>,
-    pub checks: Vec<CheckSpec>,
     /// Whether the checks came with it. Otherwise they are those of its service or of the server, and follow them.
     pub brings_checks: bool,
+    ttl: PackedTtl,
+    /// `None` when there is none. Beside the particulars, because it is what most often tells instances apart.
+    metadata: Option<Arc<Metadata>>,
+    /// `None` when nothing is said in them.
+    particulars: Option<Arc<Particulars>>,
 }
 
 /// The transport protocol of a service (RFC 2782).
@@ -52,14 +56,6 @@ impl Protocol {
             Self::Udp => "udp",
         }
     }
-}
-
-/// How long an instance lives without a heartbeat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LeaseTtl {
-    For(Span),
-    /// Until it is deregistered.
-    Permanent,
 }
 
 /// What a registration gets that does not say otherwise.
@@ -124,60 +120,139 @@ impl Registration {
         let registration = Self {
             address: one_of(address, addresses)?,
             port: port.or_else(|| only_port(&ports)).ok_or_else(|| Invalid::at("port", Reason::Missing))?,
-            ports,
-            protocol: members.optional("protocol", protocol)?.unwrap_or(Protocol::Tcp),
-            scheme: members.optional("scheme", scheme)?.unwrap_or(SmolStr::new_static("http")),
-            version: members.optional("version", version)?,
+            protocol: members.optional("protocol", |value| protocol(read::string(value)?))?.unwrap_or(Protocol::Tcp),
             weight: members.optional("weight", |weight| u16_from(weight).map(Weight))?.unwrap_or_default(),
             priority: members.optional("priority", |priority| u16_from(priority).map(Priority))?.unwrap_or_default(),
+            status: members.optional("status", |value| read::string(value).map(self_report))?.unwrap_or_default(),
+            brings_checks: checks.is_some(),
+            ttl: members
+                .optional("ttl", |value| lease_ttl(value.as_str().ok_or(Reason::Span)?))?
+                .unwrap_or(LeaseTtl::For(defaults.ttl))
+                .into(),
+            metadata: None,
+            particulars: None,
+        };
+        let particulars = Particulars {
+            ports,
+            scheme: members
+                .optional("scheme", |value| scheme(read::string(value)?))?
+                .unwrap_or(SmolStr::new_static(SCHEME)),
+            version: members.optional("version", |value| version(read::string(value)?))?,
             tags: members.optional("tags", tags)?.unwrap_or_default(),
-            metadata: members.optional("metadata", Metadata::from_json)?.unwrap_or_default(),
-            status: members.optional("status", self_report)?.unwrap_or_default(),
-            ttl: members.optional("ttl", lease_ttl)?.unwrap_or(LeaseTtl::For(defaults.ttl)),
             deregister_after: members
                 .optional("deregister_after", |span| read::span(span, limits::DEREGISTER_AFTER))?,
             slow_start: members.optional("slow_start", |span| read::span(span, limits::SLOW_START))?,
-            brings_checks: checks.is_some(),
-            checks: checks.unwrap_or_else(|| defaults.checks.clone()),
+            checks: checks.unwrap_or_else(|| defaults.checks.clone()).into(),
         };
-        Ok(registration)
+        let metadata = members.optional("metadata", Metadata::from_json)?.filter(|metadata| !metadata.is_empty());
+        Ok(Self { metadata: metadata.map(Arc::new), particulars: particulars.if_any(), ..registration })
+    }
+
+    /// The ports that have a name, in the order of their names.
+    pub fn ports(&self) -> &[(PortName, Port)] {
+        self.particulars().map_or(&[], |particulars| &particulars.ports)
+    }
+
+    /// The port of this name.
+    pub fn port_named(&self, name: &PortName) -> Option<Port> {
+        let ports = self.ports();
+        ports.binary_search_by(|(own, _)| own.cmp(name)).ok().map(|at| ports[at].1)
+    }
+
+    pub fn scheme(&self) -> &str {
+        self.particulars().map_or(SCHEME, |particulars| &particulars.scheme)
+    }
+
+    pub fn version(&self) -> Option<&str> {
+        self.particulars()?.version.as_deref()
+    }
+
+    pub fn tags(&self) -> &[Tag] {
+        self.particulars().map_or(&[], |particulars| &particulars.tags)
+    }
+
+    pub fn metadata(&self) -> &Metadata {
+        static NONE: LazyLock<Metadata> = LazyLock::new(Metadata::default);
+        self.metadata.as_deref().unwrap_or(&NONE)
+    }
+
+    /// How long it lives without a heartbeat.
+    pub fn ttl(&self) -> LeaseTtl {
+        self.ttl.into()
+    }
+
+    /// Removed after being unhealthy for this long.
+    pub fn deregister_after(&self) -> Option<Span> {
+        self.particulars()?.deregister_after
+    }
+
+    /// How long the weight takes to ramp up after the instance turned healthy.
+    pub fn slow_start(&self) -> Option<Span> {
+        self.particulars()?.slow_start
+    }
+
+    pub fn checks(&self) -> &[CheckSpec] {
+        self.particulars().map_or(&[], |particulars| &particulars.checks)
+    }
+
+    /// The same with other checks, that it did not bring.
+    #[must_use]
+    pub fn with_default_checks(self, checks: &[CheckSpec]) -> Self {
+        let particulars = self.particulars().cloned().unwrap_or_default();
+        Self {
+            particulars: Particulars { checks: checks.into(), ..particulars }.if_any(),
+            brings_checks: false,
+            ..self
+        }
+    }
+
+    /// Shares the memory of another registration as far as that says the same. Nobody sees a difference.
+    pub fn share(&mut self, other: &Self) {
+        if self.metadata == other.metadata {
+            self.metadata.clone_from(&other.metadata);
+        }
+        if self.particulars == other.particulars {
+            self.particulars.clone_from(&other.particulars);
+        }
+    }
+
+    fn particulars(&self) -> Option<&Particulars> {
+        self.particulars.as_deref()
     }
 
     /// The registration as [`Self::from_json`] reads it, with every default spelled out.
     pub fn to_json(&self) -> Map<String, Value> {
         let mut object = Map::new();
-        self.each_member(|name, value| drop(object.insert(name.to_owned(), value)));
+        self.each_member(|name, value| drop(object.insert(name.to_owned(), value.into_value())));
         object
     }
 
     /// The same, one member after the other.
-    pub fn each_member(&self, mut set: impl FnMut(&str, Value)) {
-        let (name, address) = self.address.to_json();
+    pub fn each_member(&self, mut set: impl FnMut(&'static str, Shown<'_>)) {
+        let (name, address) = self.address.shown();
         set(name, address);
-        set("port", self.port.number().into());
-        let ports = self.ports.iter().map(|(name, port)| (name.to_string(), port.number().into()));
-        set("ports", Value::Object(ports.collect()));
-        set("protocol", self.protocol.as_str().into());
-        set("scheme", self.scheme.as_str().into());
-        if let Some(version) = &self.version {
-            set("version", version.as_str().into());
+        set("port", Shown::Number(self.port.number().into()));
+        set("ports", Shown::Ports(self.ports()));
+        set("protocol", Shown::Text(self.protocol.as_str()));
+        set("scheme", Shown::Text(self.scheme()));
+        if let Some(version) = self.version() {
+            set("version", Shown::Text(version));
         }
-        set("weight", self.weight.0.into());
-        set("priority", self.priority.0.into());
-        set("tags", self.tags.iter().map(Tag::as_str).collect());
-        set("metadata", self.metadata.to_json());
-        set("status", self.status.as_str().into());
-        let ttl = match self.ttl {
-            LeaseTtl::For(span) => span.to_string(),
-            LeaseTtl::Permanent => "none".to_owned(),
-        };
-        set("ttl", ttl.into());
-        for (name, span) in [("deregister_after", self.deregister_after), ("slow_start", self.slow_start)] {
+        set("weight", Shown::Number(self.weight.0.into()));
+        set("priority", Shown::Number(self.priority.0.into()));
+        set("tags", Shown::Tags(self.tags()));
+        set("metadata", Shown::Metadata(self.metadata()));
+        set("status", Shown::Text(self.status.as_str()));
+        match self.ttl() {
+            LeaseTtl::For(span) => set("ttl", Shown::Plain(&span)),
+            LeaseTtl::Permanent => set("ttl", Shown::Text("none")),
+        }
+        for (name, span) in [("deregister_after", self.deregister_after()), ("slow_start", self.slow_start())] {
             if let Some(span) = span {
-                set(name, span.to_string().into());
+                set(name, Shown::Plain(&span));
             }
         }
-        set("checks", self.checks.iter().map(CheckSpec::to_json).collect());
+        set("checks", Shown::Tree(self.checks().iter().map(CheckSpec::to_json).collect()));
     }
 
     /// Whether checks of this registration reach the same place as those of another.
@@ -187,9 +262,9 @@ impl Registration {
 
     /// The strings of the TXT record: `version` first, then the metadata (RFC 6763 §6.3).
     pub fn txt_strings(&self) -> Vec<String> {
-        let version = self.version.iter().map(|version| format!("version={version}"));
-        let versioned = self.version.is_some();
-        let pairs = self.metadata.texts().filter(|(key, _)| !(versioned && key.eq_ignore_ascii_case("version")));
+        let version = self.version().into_iter().map(|version| format!("version={version}"));
+        let versioned = self.version().is_some();
+        let pairs = self.metadata().texts().filter(|(key, _)| !(versioned && key.eq_ignore_ascii_case("version")));
         version.chain(pairs.map(|(key, value)| format!("{key}={value}"))).collect()
     }
 
@@ -199,8 +274,8 @@ impl Registration {
         const PROTOCOL: usize = "_tcp".len() + 1;
         const SUB: usize = "_sub".len() + 1;
         let (plain, underscored) = (service.as_str().len() + 1, service.as_str().len() + 2);
-        let tag = self.tags.iter().filter_map(Tag::label).map(|tag| tag.len()).max();
-        let port = self.ports.keys().map(|port| port.as_str().len() + 2 + PROTOCOL).max().unwrap_or(0);
+        let tag = self.tags().iter().filter_map(Tag::label).map(|tag| tag.len()).max();
+        let port = self.ports().iter().map(|(port, _)| port.as_str().len() + 2 + PROTOCOL).max().unwrap_or(0);
         let instance = id_octets + 1 + underscored + PROTOCOL;
         let tagged = tag.map_or(0, |tag| (port + tag + 1 + plain).max(tag + 2 + SUB + underscored + PROTOCOL));
         apex_octets + instance.max(tagged).max(port + plain)
@@ -214,11 +289,11 @@ fn one_of(address: Option<Address>, addresses: Option<Address>) -> Result<Addres
     }
 }
 
-fn only_port(ports: &BTreeMap<PortName, Port>) -> Option<Port> {
-    if ports.len() == 1 { ports.values().next().copied() } else { None }
+fn only_port(ports: &[(PortName, Port)]) -> Option<Port> {
+    if let [(_, only)] = ports { Some(*only) } else { None }
 }
 
-fn named_ports(value: &Value) -> Result<BTreeMap<PortName, Port>, Invalid> {
+fn named_ports(value: &Value) -> Result<Box<[(PortName, Port)]>, Invalid> {
     let object = value.as_object().ok_or(Reason::Type { expected: "an object of port numbers" })?;
     if object.len() > limits::NAMED_PORTS {
         return Err(Reason::TooMany { max: limits::NAMED_PORTS }.into());
@@ -232,16 +307,15 @@ fn named_ports(value: &Value) -> Result<BTreeMap<PortName, Port>, Invalid> {
             return Err(at(Reason::Repeated));
         }
     }
-    Ok(ports)
+    Ok(ports.into_iter().collect())
 }
 
-fn protocol(value: &Value) -> Result<Protocol, Reason> {
-    read::choice(value, &["tcp", "udp"], &[Protocol::Tcp, Protocol::Udp])
+fn protocol(text: &str) -> Result<Protocol, Reason> {
+    read::choice_of(text, &["tcp", "udp"], &[Protocol::Tcp, Protocol::Udp])
 }
 
 /// A URI scheme (RFC 3986 §3.1), in lower case.
-fn scheme(value: &Value) -> Result<SmolStr, Reason> {
-    let text = read::string(value)?;
+fn scheme(text: &str) -> Result<SmolStr, Reason> {
     let inside = text.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
     let begins = text.starts_with(|first: char| first.is_ascii_alphabetic());
     if !inside || !begins || !limits::SCHEME.contains(&text.len()) {
@@ -250,8 +324,7 @@ fn scheme(value: &Value) -> Result<SmolStr, Reason> {
     Ok(SmolStr::new(text.to_ascii_lowercase()))
 }
 
-fn version(value: &Value) -> Result<SmolStr, Reason> {
-    let text = read::string(value)?;
+fn version(text: &str) -> Result<SmolStr, Reason> {
     if !limits::VERSION.contains(&text.len()) {
         return Err(Reason::Length { min: *limits::VERSION.start(), max: *limits::VERSION.end() });
     }
@@ -266,27 +339,30 @@ fn u16_from(value: &Value) -> Result<u16, Reason> {
     read::integer(value, 0..=65_535).map(|number| number as u16)
 }
 
-fn tags(value: &Value) -> Result<Vec<Tag>, Invalid> {
-    let listed = read::list(value, limits::TAGS, |tag| Tag::parse(read::string(tag)?))?;
+fn tags(value: &Value) -> Result<Box<[Tag]>, Invalid> {
+    Ok(each_once(read::list(value, limits::TAGS, |tag| Tag::parse(read::string(tag)?))?))
+}
+
+fn each_once(listed: Vec<Tag>) -> Box<[Tag]> {
     let mut tags: Vec<Tag> = Vec::with_capacity(listed.len());
     for tag in listed {
         if !tags.contains(&tag) {
             tags.push(tag);
         }
     }
-    Ok(tags)
+    tags.into()
 }
 
 /// Statuses that only srvd gives are ignored, so that what was read can be written back.
-fn self_report(value: &Value) -> Result<SelfReport, Reason> {
-    read::string(value).map(|text| SelfReport::parse(text).unwrap_or_default())
+fn self_report(text: &str) -> SelfReport {
+    SelfReport::parse(text).unwrap_or_default()
 }
 
-fn lease_ttl(value: &Value) -> Result<LeaseTtl, Reason> {
-    if value.as_str() == Some("none") {
+fn lease_ttl(text: &str) -> Result<LeaseTtl, Reason> {
+    if text == "none" {
         return Ok(LeaseTtl::Permanent);
     }
-    read::span(value, limits::LEASE_TTL).map(LeaseTtl::For)
+    read::span_of(text, limits::LEASE_TTL).map(LeaseTtl::For)
 }
 
 #[cfg(test)]

@@ -20,7 +20,6 @@
 //!   number of removed ones.
 
 mod backlog;
-mod backoff;
 mod post;
 #[cfg(test)]
 mod tests;

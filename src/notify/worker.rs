@@ -1,6 +1,7 @@
 //! The task of one subscription: takes in changes at once, and tells them one after the other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -9,15 +10,17 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::sleep;
 
 use super::backlog::{Backlog, Message, News, Overflow, Subject};
-use super::backoff::Backoff;
 use super::post::Poster;
 use crate::engine::{self, Engine, Progress, Published, Told};
 use crate::model::{Instance, InstanceId, Subscription, SubscriptionId};
-use crate::outbound::{Failure, Fault};
+use crate::outbound::{Backoff, Failure, Fault};
 use crate::render;
 
 /// Attempts at one time, of callbacks that took what they were sent last, and of those that did not.
 const SLOTS: usize = 128;
+/// The pauses after attempts that failed.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What all tasks share.
 #[derive(Debug)]
@@ -76,7 +79,7 @@ impl Worker {
         progress: Progress,
     ) -> Self {
         let waiting = Waiting { changes, backlog: Backlog::default(), progress };
-        Self { shared, subscription, waiting, backoff: Backoff::default(), id }
+        Self { shared, subscription, waiting, backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), id }
     }
 
     /// Tells of every change, until it is dropped.

@@ -4,6 +4,7 @@
 //! where `health.allow` does not let them. Nothing here takes longer than its [`Limit`], reads more than it was told to
 //! ([`Metered`]), or outlives its caller: dropping what is under way closes its sockets.
 
+mod backoff;
 mod failure;
 pub mod grpc;
 pub mod http;
@@ -22,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+pub use backoff::Backoff;
 pub use failure::{Failure, Fault, Hindrance, show_status};
 pub use limit::{Limit, Phase};
 pub use metered::Metered;

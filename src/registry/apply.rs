@@ -9,7 +9,7 @@ use super::command::{Observation, Report};
 use super::{Change, Changes, Command, Done, Event, Refusal, Registry, kept_verdicts};
 use crate::model::{
     CheckSpec, Condition, DrainedBy, Instance, Invalid, Key, Moment, Pressure, Pulse, Reason, Registration, Renewal,
-    SelfReport, Verdict,
+    SelfReport, Verdicts,
 };
 
 impl Registry {
@@ -54,14 +54,14 @@ impl Registry {
             return Err(Refusal::Exists(key));
         }
         self.admit(&key, &registration)?;
-        let registration = self.with_default_checks(&key.service, registration);
+        let registration = self.as_kept(&key.service, registration);
         let Some(current) = current else {
             return Ok(Done::Registered(self.create(key, registration, now, changes)));
         };
         if is_equal(&current.registration, &registration) {
             return Ok(Done::Unchanged(self.renew(&current, now, changes)));
         }
-        current.pulse.restart(now.tick, registration.ttl);
+        current.pulse.restart(now.tick, registration.ttl());
         current.pulse.heard(now.tick);
         let facts = Condition { lapsed: false, said: registration.status, ..current.condition.clone() };
         Ok(Done::Replaced(self.replace(&current, registration, facts, now, changes)))
@@ -73,7 +73,8 @@ impl Registry {
         if octets > crate::wire::MAX_NAME {
             return Err(Invalid::at("id", Reason::DerivedName { octets }).into());
         }
-        let own = registration.tags.iter().filter_map(crate::model::Tag::label).find(|label| label == key.id.as_str());
+        let own =
+            registration.tags().iter().filter_map(crate::model::Tag::label).find(|label| label == key.id.as_str());
         let clash = match self.services.get(&key.service) {
             Some(service) => service.clash(&key.id, registration),
             None => own,
@@ -91,18 +92,18 @@ impl Registry {
         now: Moment,
         changes: &mut Changes,
     ) -> Arc<Instance> {
-        let pulse = Pulse::begin(now.tick, registration.ttl);
+        let pulse = Pulse::begin(now.tick, registration.ttl());
         pulse.heard(now.tick);
         let condition = Condition {
             maintenance: self.mark(&key).cloned(),
             said: registration.status,
-            checks: registration.checks.iter().map(|_| Verdict::Unknown).collect(),
+            checks: Verdicts::of(registration.checks().len(), []),
             ..Condition::default()
         };
         let instance = Arc::new(Instance {
             condition: self.ramped(None, &key.service, &registration, condition, now),
-            created_at: now.wall,
-            changed_at: now.wall,
+            created_at: now.wall.into(),
+            changed_at: now.wall.into(),
             revision: self.next_revision(),
             pulse: Arc::new(pulse),
             registration,
@@ -122,7 +123,7 @@ impl Registry {
         now: Moment,
         changes: &mut Changes,
     ) -> Arc<Instance> {
-        let checks = kept_verdicts(&current.registration, &current.condition.checks, &registration);
+        let checks = kept_verdicts(&current.registration, current.condition.checks, &registration);
         let condition = Condition { checks, ..facts };
         keep_words(current, &registration, condition.said);
         self.revise(current, Some(registration), condition, Change::Updated, now, changes)
@@ -141,13 +142,13 @@ impl Registry {
         let merged = merged(&current.registration, patch)?;
         let registration = Arc::new(Registration::from_json(&merged, &self.rules.defaults, from)?);
         self.admit(&key, &registration)?;
-        let registration = self.with_default_checks(&key.service, registration);
+        let registration = self.as_kept(&key.service, registration);
         let old = &current.registration;
         if is_equal(old, &registration) {
             return Ok(Done::Unchanged(current));
         }
-        if old.ttl != registration.ttl && !current.condition.lapsed {
-            current.pulse.restart(now.tick, registration.ttl);
+        if old.ttl() != registration.ttl() && !current.condition.lapsed {
+            current.pulse.restart(now.tick, registration.ttl());
         }
         let said = if old.status == registration.status { current.condition.said } else { registration.status };
         let facts = Condition { said, ..current.condition.clone() };
@@ -185,9 +186,9 @@ impl Registry {
             return Err(Refusal::Unknown(key));
         }
         let mut condition = current.condition.clone();
-        for (at, spec) in current.registration.checks.iter().enumerate() {
+        for (at, spec) in current.registration.checks().iter().enumerate() {
             if *spec == check {
-                condition.checks[at] = verdict;
+                condition.checks.set(at, verdict);
             }
         }
         self.reconsider(&current, condition, now, changes);
@@ -199,7 +200,7 @@ impl Registry {
         if current.pulse.renew(now.tick) == Renewal::Renewed && !current.condition.lapsed {
             return Arc::clone(current);
         }
-        current.pulse.restart(now.tick, current.registration.ttl);
+        current.pulse.restart(now.tick, current.registration.ttl());
         current.pulse.heard(now.tick);
         let condition = Condition { lapsed: false, ..current.condition.clone() };
         self.revise(current, None, condition, Change::Status, now, changes)
@@ -246,7 +247,7 @@ impl Registry {
             condition: self.ramped(Some(current), &current.key.service, &registration, condition, now),
             registration,
             created_at: current.created_at,
-            changed_at: if change == Change::Weight { current.changed_at } else { now.wall },
+            changed_at: if change == Change::Weight { current.changed_at } else { now.wall.into() },
             // A weight that is known here alone is no other state of the instance.
             revision: if self.follows && change == Change::Weight { current.revision } else { self.next_revision() },
             pulse: Arc::clone(&current.pulse),
@@ -278,7 +279,7 @@ impl Registry {
 /// Forgets what was found and said about an instance that does not hold for its next registration.
 pub(super) fn keep_words(current: &Instance, registration: &Registration, said: SelfReport) {
     let same_target = current.registration.same_target(registration);
-    let stays = |check: &CheckSpec| same_target && registration.checks.contains(check);
+    let stays = |check: &CheckSpec| same_target && registration.checks().contains(check);
     current.pulse.words(|words| {
         words.results.retain(|(check, _)| stays(check));
         // What was said about another status does not explain this one.
@@ -288,8 +289,14 @@ pub(super) fn keep_words(current: &Instance, registration: &Registration, said: 
 
 /// Whether a registration says nothing new. One that spells out the default checks, as replies do, does not.
 fn is_equal(current: &Registration, new: &Registration) -> bool {
-    let spelled_out = new.brings_checks && !current.brings_checks && new.checks == current.checks;
-    if spelled_out { *current == Registration { brings_checks: false, ..new.clone() } } else { current == new }
+    let spelled_out = new.brings_checks && !current.brings_checks && new.checks() == current.checks();
+    if spelled_out {
+        let mut new = new.clone();
+        new.brings_checks = false;
+        *current == new
+    } else {
+        current == new
+    }
 }
 
 /// A registration with a merge patch laid over it (RFC 7396).

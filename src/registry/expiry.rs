@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::protection::{Hold, Overdue, Scope, Standing};
-use super::service::{Due, Entry};
+use super::service::{Due, Entry, Service};
 use super::{Change, Changes, Registry};
 use crate::model::{Condition, Key, LeaseTtl, Moment, Tick};
 
@@ -18,7 +18,6 @@ impl Registry {
         let mut overdue = Vec::new();
         while let Some(key) = self.deadlines.pop(now.tick) {
             let Some(entry) = self.entry_mut(&key) else { continue };
-            entry.due = None;
             let instance = Arc::clone(&entry.instance);
             match self.entry(&key).map_or(Due::Nothing, |entry| entry.what_is_due(&self.rules, now.tick)) {
                 Due::Nothing => self.rearm(&key),
@@ -41,7 +40,7 @@ impl Registry {
     /// Gives every lease its full ttl from `heard`, when a time ended in which nobody could be. One that has run out
     /// already stays so.
     pub fn grant_time(&mut self, heard: Tick) {
-        for entry in self.services.values().flat_map(|service| service.instances.values()) {
+        for entry in self.services.values().flat_map(Service::entries) {
             entry.instance.pulse.extend(heard);
         }
     }
@@ -53,7 +52,7 @@ impl Registry {
 
     fn overdue(&self, key: Key) -> Option<Overdue> {
         let instance = self.instance(&key)?;
-        let LeaseTtl::For(ttl) = instance.registration.ttl else { return None };
+        let LeaseTtl::For(ttl) = instance.registration.ttl() else { return None };
         let protected = self.is_protected(&key);
         Some(Overdue { key, ttl, protected })
     }
@@ -137,18 +136,16 @@ impl Registry {
     }
 
     pub(super) fn rearm(&mut self, key: &Key) {
-        let due = self.entry(key).and_then(|entry| entry.next_due(&self.rules));
-        let Some(entry) = self.entry_mut(key) else { return };
-        let old = std::mem::replace(&mut entry.due, due);
-        self.deadlines.disarm(key, old);
-        self.deadlines.arm(key, due);
+        if let Some((place, due)) = self.entry(key).map(|entry| (entry.place, entry.next_due(&self.rules))) {
+            self.deadlines.arm(place, due);
+        }
     }
 
     fn entry(&self, key: &Key) -> Option<&Entry> {
-        self.services.get(&key.service)?.instances.get(&key.id)
+        self.services.get(&key.service)?.entry(&key.id)
     }
 
     pub(super) fn entry_mut(&mut self, key: &Key) -> Option<&mut Entry> {
-        self.services.get_mut(&key.service)?.instances.get_mut(&key.id)
+        self.services.get_mut(&key.service)?.entry_mut(&key.id)
     }
 }

@@ -29,7 +29,7 @@ impl Registry {
     /// Takes in the state of an instance, which is `kept` here or by another server. The same state again is no change.
     pub fn adopt(&mut self, stored: Stored, kept: bool, now: Moment, changes: &mut Changes) {
         let current = self.instance(&stored.key).cloned();
-        let same_life = current.as_ref().is_some_and(|current| current.created_at == stored.created_at);
+        let same_life = current.as_ref().is_some_and(|current| current.created_at == stored.created_at.into());
         if current.is_some() && !same_life {
             self.adopt_removal(&stored.key, changes);
         }
@@ -50,10 +50,10 @@ impl Registry {
     fn adopted(&self, current: Option<&Instance>, stored: Stored, now: Moment) -> Instance {
         let Stored { key, registration, condition, created_at, changed_at, revision } = stored;
         let said = Arc::new(registration);
-        let registration = self.with_default_checks(&key.service, Arc::clone(&said));
+        let registration = self.as_kept(&key.service, Arc::clone(&said));
         let condition = Condition {
             maintenance: self.mark(&key).cloned(),
-            checks: kept_verdicts(&said, &condition.checks, &registration),
+            checks: kept_verdicts(&said, condition.checks, &registration),
             capacity: current.map_or(Capacity::FULL, |current| current.condition.capacity),
             ramp: current.map_or(Capacity::FULL, |current| current.condition.ramp),
             ..condition
@@ -62,8 +62,9 @@ impl Registry {
             super::apply::keep_words(current, &registration, condition.said);
         }
         let condition = self.ramped(current, &key.service, &registration, condition, now);
-        let begin = || Arc::new(Pulse::begin(now.tick, registration.ttl));
+        let begin = || Arc::new(Pulse::begin(now.tick, registration.ttl()));
         let pulse = current.map_or_else(begin, |current| Arc::clone(&current.pulse));
+        let (created_at, changed_at) = (created_at.into(), changed_at.into());
         Instance { key, registration, condition, created_at, changed_at, revision, pulse }
     }
 
@@ -72,7 +73,7 @@ impl Registry {
     pub fn adopt_removal(&mut self, key: &Key, changes: &mut Changes) {
         let Some(instance) = self.instance(key) else { return };
         let gave_up =
-            instance.status() == crate::model::Status::Unhealthy && instance.registration.deregister_after.is_some();
+            instance.status() == crate::model::Status::Unhealthy && instance.registration.deregister_after().is_some();
         let change = if instance.condition.lapsed || gave_up { Change::Reaped } else { Change::Deregistered };
         // It is there, so nothing is refused.
         self.remove(key.clone(), change, changes).ok();
@@ -116,7 +117,7 @@ impl Registry {
             return;
         }
         match unheard {
-            true => instance.pulse.restart(now.tick, instance.registration.ttl),
+            true => instance.pulse.restart(now.tick, instance.registration.ttl()),
             false => instance.pulse.overdue_since(now.tick),
         }
         self.rearm(key);
@@ -140,13 +141,13 @@ impl Registry {
                 self.take(&event.key);
                 continue;
             };
-            let other_ttl = |after: &Arc<Instance>| after.registration.ttl != before.registration.ttl;
+            let other_ttl = |after: &Arc<Instance>| after.registration.ttl() != before.registration.ttl();
             if !kept(&event.key) {
                 before.pulse.leave_to_others();
             } else if before.condition.lapsed {
                 before.pulse.lapse();
             } else if event.after.as_ref().is_some_and(other_ttl) {
-                before.pulse.restart(now.tick, before.registration.ttl);
+                before.pulse.restart(now.tick, before.registration.ttl());
             }
             self.put(Arc::clone(before), now);
         }
@@ -172,7 +173,7 @@ impl Registry {
 fn settle(before: Option<&Instance>, after: &Instance, kept: bool, now: Moment) {
     let pulse = &after.pulse;
     let was_live = before.is_some_and(|before| !before.condition.lapsed);
-    let same_ttl = before.is_some_and(|before| before.registration.ttl == after.registration.ttl);
+    let same_ttl = before.is_some_and(|before| before.registration.ttl() == after.registration.ttl());
     if !kept {
         pulse.leave_to_others();
     } else if after.condition.lapsed {
@@ -181,6 +182,6 @@ fn settle(before: Option<&Instance>, after: &Instance, kept: bool, now: Moment) 
         // A lapse was on its way, and something else came first.
         pulse.overdue_since(now.tick);
     } else if !was_live || !same_ttl || pulse.is_kept_elsewhere() {
-        pulse.restart(now.tick, after.registration.ttl);
+        pulse.restart(now.tick, after.registration.ttl());
     }
 }

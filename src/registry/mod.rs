@@ -10,6 +10,7 @@
 //! instance and after its last, and a maintenance mark stays on a name whose instance went.
 
 mod apply;
+mod chunks;
 mod command;
 mod deadline;
 mod expiry;
@@ -29,11 +30,9 @@ pub use command::{Change, Changes, Command, Done, Event, Observation, Refusal, R
 pub use protection::{Hold, ProtectionRules, Scope};
 pub use record::{Kind, Record, RecordChange, RecordName};
 
-use smallvec::SmallVec;
-
 use crate::model::{
     CheckSpec, Condition, Defaults, Instance, Key, LoadRules, Moment, Pulse, Registration, Revision, ServiceName, Span,
-    Verdict,
+    Verdicts,
 };
 use deadline::Deadlines;
 use protection::Protection;
@@ -119,22 +118,22 @@ impl Registry {
     /// Puts an instance back as it was before a restart: with its last status, and its lease or its time until removal
     /// beginning anew. The records beside the instances come first.
     pub fn restore(&mut self, stored: Stored, now: Moment) {
-        let pulse = Pulse::begin(now.tick, stored.registration.ttl);
+        let pulse = Pulse::begin(now.tick, stored.registration.ttl());
         if stored.condition.lapsed {
             pulse.lapse();
         }
         self.revision = self.revision.max(stored.revision);
         let mut condition = stored.condition;
         let before = Arc::new(stored.registration);
-        let registration = self.with_default_checks(&stored.key.service, Arc::clone(&before));
+        let registration = self.as_kept(&stored.key.service, Arc::clone(&before));
         condition.maintenance = self.mark(&stored.key).cloned();
-        condition.checks = kept_verdicts(&before, &condition.checks, &registration);
+        condition.checks = kept_verdicts(&before, condition.checks, &registration);
         let instance = Instance {
             key: stored.key,
             registration,
             condition,
-            created_at: stored.created_at,
-            changed_at: stored.changed_at,
+            created_at: stored.created_at.into(),
+            changed_at: stored.changed_at.into(),
             revision: stored.revision,
             pulse: Arc::new(pulse),
         };
@@ -152,7 +151,7 @@ impl Registry {
     }
 
     pub fn instance(&self, key: &Key) -> Option<&Arc<Instance>> {
-        Some(&self.services.get(&key.service)?.instances.get(&key.id)?.instance)
+        Some(&self.services.get(&key.service)?.entry(&key.id)?.instance)
     }
 
     /// The names of all services, in no order.
@@ -163,7 +162,7 @@ impl Registry {
     /// The revision of a service's last change and its instances in the order of their ids; `None` when it has none.
     pub fn service(&self, name: &ServiceName) -> Option<(Revision, impl ExactSizeIterator<Item = &Arc<Instance>>)> {
         let service = self.services.get(name)?;
-        Some((service.revision, service.instances.values().map(|entry| &entry.instance)))
+        Some((service.revision, service.entries().iter().map(|entry| &entry.instance)))
     }
 
     /// Takes back the newest changes, newest first: everything is again as it was before, with leases beginning anew.
@@ -178,7 +177,7 @@ impl Registry {
         for event in changes.events.iter().rev() {
             match &event.before {
                 Some(before) => {
-                    before.pulse.restart(now.tick, before.registration.ttl);
+                    before.pulse.restart(now.tick, before.registration.ttl());
                     if before.condition.lapsed {
                         before.pulse.lapse();
                     }
@@ -196,11 +195,9 @@ impl Registry {
         let other_checks = self.rules.defaults.checks != rules.defaults.checks;
         let other_threshold = self.rules.panic_threshold != rules.panic_threshold;
         self.rules = rules;
-        let entries = self.services.values_mut().flat_map(|service| service.instances.values_mut());
+        let entries = self.services.values().flat_map(Service::entries);
         for entry in entries.filter(|entry| rearm && entry.instance.condition.lapsed) {
-            self.deadlines.disarm(&entry.instance.key, entry.due);
-            entry.due = entry.next_due(&self.rules);
-            self.deadlines.arm(&entry.instance.key, entry.due);
+            self.deadlines.arm(entry.place, entry.next_due(&self.rules));
         }
         if !other_checks && !other_threshold {
             return;
@@ -229,13 +226,19 @@ impl Registry {
         let service = self.services.entry(instance.key.service.clone()).or_default();
         service.revision = service.revision.max(instance.revision);
         self.leases -= service.leases();
-        let old = service.remove(&instance.key.id);
-        if let Some(old) = &old {
-            self.deadlines.disarm(&old.instance.key, old.due);
+        match service.entry(&instance.key.id).map(|entry| entry.place) {
+            Some(place) => {
+                self.deadlines.follow(place, Arc::clone(&instance));
+                service.follow(&instance, slow_start, now.tick);
+            }
+            None => {
+                let place = self.deadlines.enter(Arc::clone(&instance));
+                service.insert(Entry::new(Arc::clone(&instance), place, slow_start, now.tick));
+            }
         }
-        let entry = Entry::new(instance, old.as_ref(), slow_start, now.tick, &self.rules);
-        self.deadlines.arm(&entry.instance.key, entry.due);
-        service.insert(entry);
+        if let Some(entry) = service.entry(&instance.key.id) {
+            self.deadlines.arm(entry.place, entry.next_due(&self.rules));
+        }
         self.leases += service.leases();
         service.reconsider_panic(threshold);
     }
@@ -246,11 +249,11 @@ impl Registry {
         let Some(service) = self.services.get_mut(&key.service) else { return };
         self.leases -= service.leases();
         if let Some(entry) = service.remove(&key.id) {
-            self.deadlines.disarm(key, entry.due);
+            self.deadlines.leave(entry.place);
         }
         self.leases += service.leases();
         service.reconsider_panic(threshold);
-        if service.instances.is_empty() {
+        if service.entries().is_empty() {
             self.services.remove(&key.service);
         }
     }
@@ -258,13 +261,13 @@ impl Registry {
 
 /// The verdicts of the checks of `registration`: those that were reached on equal checks of the registration `before`,
 /// against the same target.
-fn kept_verdicts(before: &Registration, verdicts: &[Verdict], registration: &Registration) -> SmallVec<[Verdict; 2]> {
+fn kept_verdicts(before: &Registration, verdicts: Verdicts, registration: &Registration) -> Verdicts {
     let same_target = before.same_target(registration);
     let kept = |check: &CheckSpec| {
-        let at = before.checks.iter().position(|old| old == check).filter(|_| same_target);
-        at.and_then(|at| verdicts.get(at).copied()).unwrap_or_default()
+        let at = before.checks().iter().position(|old| old == check).filter(|_| same_target);
+        at.and_then(|at| verdicts.get(at)).unwrap_or_default()
     };
-    registration.checks.iter().map(kept).collect()
+    registration.checks().iter().map(kept).collect()
 }
 
 #[cfg(test)]

@@ -85,19 +85,26 @@ impl Registry {
     }
 
     /// A registration that brings no checks, with the checks of its service or else of the server.
-    pub(super) fn with_default_checks(
-        &self,
-        service: &ServiceName,
-        registration: Arc<Registration>,
-    ) -> Arc<Registration> {
+    fn with_default_checks(&self, service: &ServiceName, registration: Arc<Registration>) -> Arc<Registration> {
         let checks = self.default_checks(service);
-        if registration.brings_checks || registration.checks == *checks {
+        if registration.brings_checks || registration.checks() == checks {
             return registration;
         }
-        Arc::new(Registration { checks: checks.clone(), ..Arc::unwrap_or_clone(registration) })
+        Arc::new(Arc::unwrap_or_clone(registration).with_default_checks(checks))
     }
 
-    fn default_checks(&self, service: &ServiceName) -> &Vec<CheckSpec> {
+    /// A registration as it is kept: with the checks that hold for it, and sharing memory with another of its service,
+    /// because most of one service say the same.
+    pub(super) fn as_kept(&self, service: &ServiceName, registration: Arc<Registration>) -> Arc<Registration> {
+        let mut registration = self.with_default_checks(service, registration);
+        let neighbour = self.service(service).and_then(|(_, mut instances)| instances.next());
+        if let (Some(neighbour), Some(own)) = (neighbour, Arc::get_mut(&mut registration)) {
+            own.share(&neighbour.registration);
+        }
+        registration
+    }
+
+    fn default_checks(&self, service: &ServiceName) -> &[CheckSpec] {
         let own = self.settings(service).and_then(|settings| settings.default_checks.as_ref());
         own.unwrap_or(&self.rules.defaults.checks)
     }
@@ -106,10 +113,10 @@ impl Registry {
     pub(super) fn follow_default_checks(&mut self, service: &ServiceName, now: Moment, changes: &mut Changes) {
         let Some((_, instances)) = self.service(service) else { return };
         let checks = self.default_checks(service);
-        let follows = |registration: &Registration| !registration.brings_checks && registration.checks != *checks;
+        let follows = |registration: &Registration| !registration.brings_checks && registration.checks() != checks;
         let behind: Vec<_> = instances.filter(|instance| follows(&instance.registration)).cloned().collect();
         for current in behind {
-            let registration = self.with_default_checks(service, Arc::clone(&current.registration));
+            let registration = self.as_kept(service, Arc::clone(&current.registration));
             let facts: Condition = current.condition.clone();
             self.replace(&current, registration, facts, now, changes);
         }

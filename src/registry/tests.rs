@@ -28,11 +28,11 @@ fn at(tick: u64) -> Moment {
     Moment { tick: Tick(tick), wall: jiff::Timestamp::from_millisecond(tick as i64).unwrap() }
 }
 
-fn key(service: &str, id: &str) -> Key {
+pub(super) fn key(service: &str, id: &str) -> Key {
     Key { service: ServiceName::parse(service).unwrap(), id: InstanceId::parse(id).unwrap() }
 }
 
-fn registration(extra: Value) -> Arc<Registration> {
+pub(super) fn registration(extra: Value) -> Arc<Registration> {
     let mut body = json!({"address": "10.0.0.7", "port": 8080});
     body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
     Arc::new(Registration::from_json(&body, &rules().defaults, FROM).unwrap())
@@ -185,7 +185,7 @@ fn verdicts_count_for_their_life_and_check_only() {
     drop(shell.register("a", checks.clone()));
     assert_eq!(shell.status("a"), Some(Status::Starting));
     let verdict = |shell: &mut Shell, life: &Arc<Pulse>, at: usize, verdict| {
-        let check = registration(json!({"checks": [{"kind": "tcp"}, {"kind": "http"}]})).checks[at].clone();
+        let check = registration(json!({"checks": [{"kind": "tcp"}, {"kind": "http"}]})).checks()[at].clone();
         let registration = registration(json!({}));
         let life = Arc::clone(life);
         shell.apply(Command::Observe(Observation { key: key("web", "a"), life, registration, check, verdict }))

@@ -14,7 +14,7 @@ impl Registry {
     /// How long the weight of an instance takes to come back: its own word counts before that of its service.
     pub(super) fn slow_start(&self, service: &ServiceName, registration: &Registration) -> Option<Span> {
         let of_service = || self.settings(service).and_then(|settings| settings.slow_start?.span());
-        registration.slow_start.or_else(of_service)
+        registration.slow_start().or_else(of_service)
     }
 
     /// Takes in how hard an instance says it is pressed. Overload acts at once. So does another weight in a small service;
@@ -28,7 +28,7 @@ impl Registry {
     ) -> Arc<Instance> {
         let Pressure { capacity, overloaded } = pressure;
         let before = &current.condition;
-        let instances = self.services.get(&current.key.service).map_or(0, |service| service.instances.len());
+        let instances = self.services.get(&current.key.service).map_or(0, |service| service.entries().len());
         if overloaded == before.overloaded && instances > AT_ONCE {
             if let Some(entry) = self.entry_mut(&current.key) {
                 entry.await_capacity(capacity, now.tick);

@@ -3,59 +3,69 @@
 use serde_json::{Map, Value, json};
 
 use crate::engine::Published;
-use crate::model::json::Text;
+use crate::model::json::{Object, Shown, Text};
 use crate::model::{CheckResult, DrainedBy, Instance, Moment, Revision, SelfReport, ServiceName, Status, Verdict};
 use crate::registry::Change;
 
 /// The registration, and what srvd knows beside it. `now` turns ticks into times of day.
 pub fn instance(instance: &Instance, now: Moment) -> Value {
     let mut object = Map::new();
-    each_member(instance, now, |name, value| drop(object.insert(name.to_owned(), value)));
+    each_member(instance, now, |name, value| drop(object.insert(name.to_owned(), value.into_value())));
     Value::Object(object)
 }
 
 /// The same as text, for long lists.
 pub fn instance_text(instance: &Instance, now: Moment) -> Text {
-    let mut text = Text::new();
-    each_member(instance, now, |name, value| text.set(name, &value));
-    text
+    let mut text = Vec::with_capacity(USUAL);
+    write_instance(&mut text, instance, now);
+    text.into()
 }
 
-fn each_member(instance: &Instance, now: Moment, mut set: impl FnMut(&str, Value)) {
+/// The same at the end of a text.
+pub fn write_instance(to: &mut Vec<u8>, instance: &Instance, now: Moment) {
+    let mut object = Object::begin(to);
+    each_member(instance, now, |name, value| object.add(name, &value));
+    object.end();
+}
+
+/// Octets that few instances exceed.
+const USUAL: usize = 1024;
+
+fn each_member(instance: &Instance, now: Moment, mut set: impl FnMut(&'static str, Shown<'_>)) {
     let registration = &instance.registration;
-    let endpoint = format!("{}:{}", registration.address, registration.port);
     let words = instance.pulse.words(|words| words.clone());
-    set("service", instance.key.service.as_str().into());
-    set("id", instance.key.id.as_str().into());
+    set("service", Shown::Text(instance.key.service.as_str()));
+    set("id", Shown::Text(instance.key.id.as_str()));
     registration.each_member(|name, value| match name {
-        "checks" => set(name, checks(instance, &words, now)),
-        "status" => set(name, instance.status().as_str().into()),
+        "checks" => set(name, Shown::Tree(checks(instance, &words, now))),
+        "status" => set(name, Shown::Text(instance.status().as_str())),
         _ => set(name, value),
     });
     if let Some(reason) = reason(instance, &words) {
-        set("reason", reason.into());
+        set("reason", Shown::Text(&reason));
     }
     if let Some(message) = words.message {
-        set("message", message.as_str().into());
+        set("message", Shown::Text(&message));
     }
     if let Some(load) = words.load {
-        set("load", load.to_json());
+        set("load", Shown::Tree(load.to_json()));
     }
-    set("effective_weight", instance.effective_weight().0.into());
-    set("url", format!("{}://{endpoint}", registration.scheme).into());
-    set("endpoint", endpoint.into());
-    set("revision", instance.revision.0.into());
-    set("created_at", time(instance.created_at));
-    set("changed_at", time(instance.changed_at));
+    set("effective_weight", Shown::Number(instance.effective_weight().0.into()));
+    let (address, port, scheme) = (&registration.address, registration.port, registration.scheme());
+    set("url", Shown::Plain(&format_args!("{scheme}://{address}:{port}")));
+    set("endpoint", Shown::Plain(&format_args!("{address}:{port}")));
+    set("revision", Shown::Number(instance.revision.0));
+    set("created_at", Shown::Time(instance.created_at.timestamp()));
+    set("changed_at", Shown::Time(instance.changed_at.timestamp()));
     let times = [("last_heartbeat", instance.pulse.last_heartbeat()), ("expires_at", instance.pulse.deadline())];
     for (name, tick) in times {
         if let Some(tick) = tick {
-            set(name, time(now.wall_at(tick)));
+            set(name, Shown::Time(now.wall_at(tick)));
         }
     }
     // Its lease ran out, and the lapse is held.
     if instance.pulse.deadline().is_some_and(|deadline| deadline <= now.tick) {
-        set("overdue", true.into());
+        set("overdue", Shown::Truth(true));
     }
 }
 
@@ -83,7 +93,7 @@ pub fn present(present: &Instance, now: Moment) -> Value {
         "id": present.key.id.as_str(),
         "change": change_word(Change::Registered),
         "previous_status": null,
-        "at": time(present.changed_at),
+        "at": time(present.changed_at.timestamp()),
         "instance": instance(present, now),
     })
 }
@@ -114,7 +124,7 @@ fn change_word(change: Change) -> &'static str {
 
 /// A time of day as replies show it: RFC 3339 in UTC, to the millisecond.
 pub fn time(time: jiff::Timestamp) -> Value {
-    format!("{time:.3}").into()
+    Shown::Time(time).into_value()
 }
 
 /// What a check found.
@@ -129,8 +139,8 @@ pub fn result(result: &CheckResult) -> Map<String, Value> {
 }
 
 fn checks(instance: &Instance, words: &crate::model::pulse::Words, now: Moment) -> Value {
-    let specs = instance.registration.checks.iter().zip(&instance.condition.checks);
-    let check = |(spec, verdict): (&crate::model::CheckSpec, &Verdict)| {
+    let specs = instance.registration.checks().iter().zip(instance.condition.checks.iter());
+    let check = |(spec, verdict): (&crate::model::CheckSpec, Verdict)| {
         let mut object = match spec.to_json() {
             Value::Object(object) => object,
             _ => Map::new(),
@@ -156,8 +166,8 @@ fn reason(instance: &Instance, words: &crate::model::pulse::Words) -> Option<Str
         None => format!("it says that it is {word}"),
     };
     let check = |verdict: Verdict| {
-        let at = instance.condition.checks.iter().position(|found| *found == verdict)?;
-        Some((at, instance.registration.checks.get(at)?))
+        let at = instance.condition.checks.iter().position(|found| found == verdict)?;
+        Some((at, instance.registration.checks().get(at)?))
     };
     let overloaded = || "it reports more load than is healthy".to_owned();
     match instance.status() {

@@ -7,7 +7,7 @@ mod pick;
 mod rotation;
 mod selector;
 
-pub use pick::{Pick, eligible};
+pub use pick::{Pick, any, drawn, eligible, keep_first, least};
 pub use rotation::Rotations;
 pub use selector::Selector;
 

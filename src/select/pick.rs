@@ -14,13 +14,18 @@ const HALF: f64 = 0.5;
 /// weight 0 are only among them when there are no others. They come in the order of their ids.
 pub fn eligible<'a>(view: &'a ServiceView, selector: &Selector) -> Vec<Candidate<&'a Arc<Instance>>> {
     let served = view.instances().iter().filter(|instance| view.serves(instance) && selector.admits(instance));
-    let mut candidates: Vec<_> = served.map(candidate).collect();
+    let mut candidates = served.map(candidate).collect();
+    keep_first(&mut candidates);
+    candidates
+}
+
+/// Keeps those of the lowest priority that there is, and of them those of weight 0 only when there are no others.
+pub fn keep_first<T>(candidates: &mut Vec<Candidate<T>>) {
     let lowest = candidates.iter().map(|candidate| candidate.priority).min();
     candidates.retain(|candidate| Some(candidate.priority) == lowest);
     if candidates.iter().any(|candidate| candidate.weight > 0) {
         candidates.retain(|candidate| candidate.weight > 0);
     }
-    candidates
 }
 
 fn candidate(instance: &Arc<Instance>) -> Candidate<&Arc<Instance>> {
@@ -66,10 +71,7 @@ impl Pick<'_> {
             Strategy::Weighted => drawn(candidates, random()),
             Strategy::ConsistentHash => drawn(candidates, order::identity(self.key.as_bytes())),
             Strategy::RoundRobin => self.turn(&candidates, rotations, random),
-            Strategy::Random => {
-                let place = (u128::from(random()) * candidates.len() as u128) >> 64;
-                candidates.get(place as usize).map(|candidate| candidate.item)
-            }
+            Strategy::Random => any(candidates, random()),
             Strategy::LeastLoaded => {
                 let total = |load: &Load| load.total(&self.rules);
                 let load = |instance: &Instance| {
@@ -99,13 +101,19 @@ impl Pick<'_> {
     }
 }
 
-/// The one that comes first in the order that `seed` draws.
-fn drawn<T>(candidates: Vec<Candidate<T>>, seed: u64) -> Option<T> {
+/// One of them, each as likely as any other.
+pub fn any<T>(mut candidates: Vec<Candidate<T>>, seed: u64) -> Option<T> {
+    let place = (u128::from(seed) * candidates.len() as u128) >> 64;
+    ((place as usize) < candidates.len()).then(|| candidates.swap_remove(place as usize).item)
+}
+
+/// The one that comes first in the order that `seed` draws: by weight.
+pub fn drawn<T>(candidates: Vec<Candidate<T>>, seed: u64) -> Option<T> {
     Draw { order: seed, subset: seed, at_most: 1 }.take(candidates.into_iter()).next()
 }
 
-/// The candidates of the least load.
-fn least<T>(candidates: Vec<Candidate<T>>, loads: Vec<f64>) -> Vec<Candidate<T>> {
+/// The candidates of the least load; `loads` are theirs, in the same order.
+pub fn least<T>(candidates: Vec<Candidate<T>>, loads: Vec<f64>) -> Vec<Candidate<T>> {
     let least = loads.iter().copied().fold(f64::INFINITY, f64::min);
     candidates.into_iter().zip(loads).filter(|(_, load)| *load <= least).map(|(candidate, _)| candidate).collect()
 }

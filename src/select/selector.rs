@@ -16,11 +16,11 @@ pub struct Selector {
 impl Selector {
     pub fn admits(&self, instance: &Instance) -> bool {
         let registration = &instance.registration;
-        let carries = |tag: &String| registration.tags.iter().any(|own| own.as_str() == tag);
-        let says = |(key, value): &(String, String)| registration.metadata.text(key).as_ref() == Some(value);
+        let carries = |tag: &String| registration.tags().iter().any(|own| own.as_str() == tag);
+        let says = |(key, value): &(String, String)| registration.metadata().text(key).as_ref() == Some(value);
         self.status.is_none_or(|status| instance.status() == status)
             && self.tags.iter().all(carries)
-            && self.version.as_ref().is_none_or(|version| registration.version.as_deref() == Some(version))
+            && self.version.as_ref().is_none_or(|version| registration.version() == Some(version))
             && self.metadata.iter().all(says)
     }
 }

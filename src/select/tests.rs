@@ -14,7 +14,7 @@ use super::*;
 use crate::answer::ServiceView;
 use crate::model::{
     CheckDefaults, Condition, Defaults, Instance, InstanceId, Key, LeaseTtl, Load, LoadRules, Pulse, Registration,
-    Revision, ServiceName, Span, Status, Strategy, Tick,
+    Revision, ServiceName, Span, Status, Strategy, Tick, WallTime,
 };
 
 /// Numbers that look random (SplitMix64).
@@ -42,8 +42,8 @@ fn instance(id: &str, body: Value, load: Option<Value>) -> Arc<Instance> {
         key: Key { service: ServiceName::parse("web").unwrap(), id: InstanceId::parse(id).unwrap() },
         condition: Condition { said: registration.status, ..Condition::default() },
         registration,
-        created_at: jiff::Timestamp::UNIX_EPOCH,
-        changed_at: jiff::Timestamp::UNIX_EPOCH,
+        created_at: WallTime::default(),
+        changed_at: WallTime::default(),
         revision: Revision(1),
         pulse: Arc::new(pulse),
     })

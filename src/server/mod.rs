@@ -8,6 +8,7 @@ mod changes;
 mod checks;
 mod engine_thread;
 mod listeners;
+mod manager;
 mod reload;
 mod serving;
 mod settings;
@@ -31,6 +32,7 @@ use crate::store::{Embedded, Etcd, Memory};
 use crate::telemetry::{self, LevelSwitch};
 use engine_thread::EngineThread;
 use listeners::Listeners;
+use manager::Manager;
 use reload::{Current, Parts, Reloader};
 use serving::Serving;
 use signals::Signals;
@@ -152,8 +154,11 @@ async fn run((engine, mut runner): (Engine, impl Work), start: Start) -> anyhow:
     }
     let mut checks = tokio::spawn(health::run(engine.clone(), settings, requests, std::future::pending()));
     let mut notices = tokio::spawn(notify::run(engine.clone(), callbacks, deliveries));
-    let reloader = Reloader { sources: Arc::new(sources), current: Arc::new(current), parts };
+    let manager = Arc::new(Manager::of_environment());
+    let reloader =
+        Reloader { sources: Arc::new(sources), current: Arc::new(current), parts, manager: Arc::clone(&manager) };
     readiness.set(true);
+    manager.ready();
     println!("{ready_line}");
     tracing::info!(revision = engine.revision().0, "ready");
     let broken = tokio::select! {
@@ -164,6 +169,7 @@ async fn run((engine, mut runner): (Engine, impl Work), start: Start) -> anyhow:
         never = reloader.run(hangup) => match never {},
     };
     tracing::info!("stopping");
+    manager.stopping();
     readiness.set(false);
     // First, so that nobody waits for a check while connections drain.
     checks.abort();

@@ -15,6 +15,7 @@ use tokio::signal::unix::Signal;
 use tokio::task::spawn_blocking;
 
 use super::changes::{self, Changes};
+use super::manager::Manager;
 use super::settings;
 use super::zones::{self, StaticZones, ZonesError};
 use crate::answer::Catalog;
@@ -57,6 +58,8 @@ pub struct Reloader {
     pub sources: Arc<Sources>,
     pub current: Arc<Current>,
     pub parts: Parts,
+    /// Told when a reload begins and ends.
+    pub manager: Arc<Manager>,
 }
 
 /// Everything that was read, ready to take effect.
@@ -76,7 +79,11 @@ impl Reloader {
     pub async fn run(mut self, mut hangup: Signal) -> std::convert::Infallible {
         loop {
             match hangup.recv().await {
-                Some(()) => self.reload().await,
+                Some(()) => {
+                    self.manager.reloading();
+                    self.reload().await;
+                    self.manager.ready();
+                }
                 // No more can come.
                 None => std::future::pending().await,
             }

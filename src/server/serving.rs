@@ -74,10 +74,10 @@ impl Serving {
             stopping: stop.clone(),
         };
         let (dns_runtime, workers) = serve_dns(parts, listeners.dns, &tasks, &stop)?;
-        let router = http::router(api);
+        let entrance = http::Entrance::new(api);
         for listener in listeners.http {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            tasks.spawn(http::serve(listener, router.clone(), connections, stop.clone()));
+            tasks.spawn(http::serve(listener, entrance.clone(), connections, stop.clone()));
         }
         tasks.close();
         Ok(Self { stop, tasks, workers, dns_runtime })

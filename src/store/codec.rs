@@ -18,7 +18,7 @@ use crate::engine::Loaded;
 use crate::model::json::{self, Members, Text};
 use crate::model::{
     CheckDefaults, Condition, Defaults, DrainedBy, Instance, Invalid, Key, Maintenance, Moment, Reason, Registration,
-    Revision, SelfReport, Settings, Span, Subscription, Tick, Verdict, pulse,
+    Revision, SelfReport, Settings, Span, Subscription, Tick, Verdict, Verdicts, pulse,
 };
 use crate::registry::{Record, RecordName, Stored};
 
@@ -69,7 +69,7 @@ fn instance_to_text(instance: &Instance) -> Text {
     let Condition { maintenance: _, draining, lapsed, said, overloaded, checks, capacity: _, ramp: _ } =
         &instance.condition;
     let (mut text, mut registration) = (Text::new(), Text::new());
-    instance.registration.each_member(|name, value| registration.set(name, &value));
+    instance.registration.each_member(|name, value| registration.add(name, &value));
     text.set_text("registration", &registration);
     text.set("brings_checks", &instance.registration.brings_checks.into());
     text.set("lapsed", &(*lapsed).into());
@@ -104,20 +104,19 @@ fn instance(key: Key, value: &Value) -> Result<Stored, Invalid> {
         members.required("registration", |value| Registration::from_json(value, &defaults(), NOWHERE))?;
     // Version 1 does not say. Checks that are there stay; where there are none, defaults may come.
     let brings_checks = members.optional("brings_checks", json::boolean)?;
-    registration.brings_checks = brings_checks.unwrap_or(!registration.checks.is_empty());
+    registration.brings_checks = brings_checks.unwrap_or(!registration.checks().is_empty());
     let verdicts = members.required("verdicts", |value| json::list(value, usize::MAX, verdict))?;
     // Version 1 knew only instances that left by themselves.
     let left = members.optional("draining", json::boolean)?.unwrap_or(false).then_some(DrainedBy::Itself);
-    let mut condition = Condition {
+    let condition = Condition {
         maintenance: None,
         draining: members.optional("drained_by", drained_by)?.or(left),
         lapsed: members.required("lapsed", json::boolean)?,
         said: members.required("said", said)?,
         overloaded: members.optional("overloaded", json::boolean)?.unwrap_or(false),
-        checks: verdicts.into(),
+        checks: Verdicts::of(registration.checks().len(), verdicts),
         ..Condition::default()
     };
-    condition.checks.resize(registration.checks.len(), Verdict::Unknown);
     let stored = Stored {
         key,
         registration,

@@ -10,6 +10,7 @@ use crate::engine::{Batch, Store, StoreError, Write};
 use crate::model::{
     CheckDefaults, Condition, Defaults, DrainedBy, Instance, InstanceId, Key, LeaseTtl, Maintenance, Moment, Pulse,
     Registration, Revision, SelfReport, ServiceName, Settings, Span, Subscription, SubscriptionId, Tick, Verdict,
+    WallTime,
 };
 use crate::registry::{Kind, Record, RecordName};
 
@@ -45,6 +46,10 @@ fn check_defaults() -> CheckDefaults {
     CheckDefaults { interval: Span::from_secs(1), timeout: Span::from_secs(1), rise: 1, fall: 1 }
 }
 
+fn time(text: &str) -> WallTime {
+    text.parse::<jiff::Timestamp>().unwrap().into()
+}
+
 fn instance(key: Key, weight: u16, revision: u64) -> Arc<Instance> {
     let defaults = Defaults { ttl: Span::from_secs(7), check: check_defaults(), checks: Vec::new() };
     let body = json!({"addresses": ["10.0.0.7", "2001:db8::7"], "port": 80, "weight": weight, "tags": ["v2"],
@@ -62,8 +67,8 @@ fn instance(key: Key, weight: u16, revision: u64) -> Arc<Instance> {
             checks: [Verdict::Passing, Verdict::Failing].into_iter().collect(),
             ..Condition::default()
         },
-        created_at: "2026-01-01T00:00:00Z".parse().unwrap(),
-        changed_at: "2026-01-01T00:00:01.5Z".parse().unwrap(),
+        created_at: time("2026-01-01T00:00:00Z"),
+        changed_at: time("2026-01-01T00:00:01.5Z"),
         revision: Revision(revision),
         pulse: Arc::new(Pulse::begin(Tick(0), LeaseTtl::Permanent)),
     })
@@ -91,7 +96,7 @@ async fn what_was_committed_is_there_again<S: Reopen>(at: &Path) {
         assert_eq!(stored.key, written.key);
         assert_eq!(stored.registration, *written.registration);
         assert_eq!(stored.condition, written.condition);
-        assert_eq!((stored.created_at, stored.changed_at), (written.created_at, written.changed_at));
+        assert_eq!((stored.created_at.into(), stored.changed_at.into()), (written.created_at, written.changed_at));
         assert_eq!(stored.revision, written.revision);
     }
     assert_eq!(found.len(), 2);

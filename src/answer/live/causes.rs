@@ -126,7 +126,7 @@ impl Question<'_> {
 /// What an instance lacks that `filter` asks for.
 fn miss(filter: &Filter<'_>, instance: &Instance) -> Cause {
     let registration = &instance.registration;
-    let carries = |tag| registration.tags.iter().filter_map(Tag::label).any(|label| label == tag);
+    let carries = |tag| registration.tags().iter().filter_map(Tag::label).any(|label| label == tag);
     if filter.tag.is_some_and(|tag| !carries(tag)) {
         Cause::Tag
     } else if filter.protocol.is_some_and(|protocol| protocol != registration.protocol) {

@@ -187,6 +187,6 @@ fn named_port(view: Arc<ServiceView>, tag: Option<&str>, label: &str, protocol: 
 /// `_<proto>` below a service or below a tag of it: there are names under it while an instance has a named port.
 fn ports_below(view: &ServiceView, tag: Option<&str>, protocol: Protocol) -> Option<Node> {
     let filter = Filter { tag, protocol: Some(protocol), port: None };
-    let named = view.select(&filter).any(|instance| !instance.registration.ports.is_empty());
+    let named = view.select(&filter).any(|instance| !instance.registration.ports().is_empty());
     named.then_some(Node::EmptyNonTerminal)
 }

@@ -183,7 +183,7 @@ impl LiveZone {
         let registration = &instance.registration;
         let scaled = u32::from(instance.effective_weight().0) * u32::from(self.srv_weight_scale);
         let weight = u16::try_from(scaled).unwrap_or(u16::MAX);
-        let number = port.and_then(|port| registration.ports.get(port)).unwrap_or(&registration.port);
+        let number = port.and_then(|port| registration.port_named(port)).unwrap_or(registration.port);
         record::srv(registration.priority.0, weight, number.number(), target)
     }
 }

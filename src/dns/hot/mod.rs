@@ -83,14 +83,29 @@ pub struct Scratch {
     lots: Lots,
 }
 
+/// A question of which it is known whose it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'p, 'r> {
+    asked: Asked<'p>,
+    target: Target<'r>,
+}
+
 /// What a name stands for.
 #[derive(Debug, Clone, Copy)]
 enum Target<'r> {
     Service(&'r Block),
     /// The instances of one protocol.
     ServiceType(&'r Block, Protocol),
-    Instance(&'r Block, Entry<'r>),
+    /// One instance, whose id is the first label.
+    Instance(&'r Block),
     Nothing,
+}
+
+impl Found<'_, '_> {
+    /// Has what the answer is made of read from memory, without waiting for it as long as what comes of it is not looked at.
+    pub fn touch(&self) -> u8 {
+        self.target.block().map_or(0, Block::touch)
+    }
 }
 
 impl Hot {
@@ -108,60 +123,66 @@ impl Hot {
         })
     }
 
-    /// Writes the reply to `packet` into `out`, if it is one of those that are answered here and the reply fits into `out`,
-    /// and over UDP into a datagram. `random` decides the order of records.
+    /// Reads a packet and looks up whose name is asked for; `None` when that is not for the hot path. What is found is not
+    /// looked into, so that it may still be on its way from memory.
+    pub fn find<'p, 'r>(&self, packet: &'p [u8], reading: &'r Reading<'_>) -> Option<Found<'p, 'r>> {
+        let asked = Asked::read(packet, &self.apex)?;
+        let (mut first, mut second) = ([0; MAX_LABEL], [0; MAX_LABEL]);
+        let mut labels = asked.labels();
+        let target = match (labels.len(), labels.next(), labels.next()) {
+            (1, Some(service), _) => {
+                let service = lowered(service, &mut first)?;
+                match reading.block(service) {
+                    Some(block) => Target::Service(block?),
+                    None if self.has_nothing_at(service.as_bytes()) => Target::Nothing,
+                    None => return None,
+                }
+            }
+            (2, Some(front), Some(back)) => {
+                let back = lowered(back, &mut second)?;
+                match transport(back) {
+                    Some(protocol) => {
+                        let service = lowered(front, &mut first)?.strip_prefix('_')?;
+                        Target::ServiceType(reading.block(service)??, protocol)
+                    }
+                    None => Target::Instance(reading.block(back)??),
+                }
+            }
+            _ => return None,
+        };
+        Some(Found { asked, target })
+    }
+
+    /// Writes the reply to what was found into `out`, if it is one of those that are answered here and it fits: into
+    /// `out`, and over UDP into a datagram. `random` decides the order of records.
     pub fn answer(
         &self,
-        packet: &[u8],
+        found: &Found<'_, '_>,
         over_udp: bool,
-        reading: &Reading<'_>,
+        revision: Revision,
         scratch: &mut Scratch,
         mut random: impl FnMut() -> u64,
         out: &mut [u8],
     ) -> Option<Hit> {
-        let asked = Asked::read(packet, &self.apex)?;
-        let room = if over_udp { self.datagram(&asked).min(out.len()) } else { out.len() };
+        let Found { asked, target } = found;
+        if target.block().is_some_and(Block::is_panicking) {
+            return None;
+        }
+        let room = if over_udp { self.datagram(asked).min(out.len()) } else { out.len() };
         let room = room.checked_sub(asked.end + asked.opt.map_or(0, |_| OPT))?;
-        let target = self.find(&asked, reading)?;
-        let page = Page::begin(&asked, out);
-        let mut reply = Reply { hot: self, asked: &asked, room, page, lots: &mut scratch.lots };
-        let (kind, rcode) = match reply.records(target, &mut random)? {
+        let page = Page::begin(asked, out);
+        let mut reply = Reply { hot: self, asked, room, page, lots: &mut scratch.lots };
+        let (kind, rcode) = match reply.records(*target, &mut random)? {
             true => (Kind::Positive, Rcode::NoError),
-            false => reply.absence(target, reading.revision())?,
+            false => reply.absence(*target, revision)?,
         };
-        let octets = reply.page.end(&asked, rcode, self.udp_payload);
+        let octets = reply.page.end(asked, rcode, self.udp_payload);
         Some(Hit { octets, kind, rcode, qtype: asked.qtype, qname: asked.qname() })
     }
 
     /// Octets that a datagram to this client may have (RFC 6891 §6.2.3 to §6.2.5).
     fn datagram(&self, asked: &Asked<'_>) -> usize {
         asked.opt.map_or(PLAIN_UDP, |opt| usize::from(opt.udp_payload.min(self.udp_payload)).max(PLAIN_UDP))
-    }
-
-    fn find<'r>(&self, asked: &Asked<'_>, reading: &'r Reading<'_>) -> Option<Target<'r>> {
-        let (mut first, mut second) = ([0; MAX_LABEL], [0; MAX_LABEL]);
-        let mut labels = asked.labels();
-        match (labels.len(), labels.next(), labels.next()) {
-            (1, Some(service), _) => {
-                let service = lowered(service, &mut first)?;
-                match reading.service(service) {
-                    Some(view) => view.block().map(Target::Service),
-                    // Labels with an underscore are not for services.
-                    None => self.has_nothing_at(service.as_bytes()).then_some(Target::Nothing),
-                }
-            }
-            (2, Some(front), Some(back)) => {
-                let (front, back) = (lowered(front, &mut first)?, lowered(back, &mut second)?);
-                if let Some(protocol) = transport(back) {
-                    let view = reading.service(front.strip_prefix('_')?)?;
-                    return view.block().map(|block| Target::ServiceType(block, protocol));
-                }
-                let block = reading.service(back)?.block()?;
-                block.find(front.as_bytes()).map(|entry| Target::Instance(block, entry))
-            }
-            _ => None,
-        }
-        .filter(|target| !target.block().is_some_and(Block::is_panicking))
     }
 
     /// Whether no record that is not registered exists at or below a label in lower case.
@@ -173,7 +194,7 @@ impl Hot {
 impl<'r> Target<'r> {
     fn block(&self) -> Option<&'r Block> {
         match self {
-            Self::Service(block) | Self::ServiceType(block, _) | Self::Instance(block, _) => Some(block),
+            Self::Service(block) | Self::ServiceType(block, _) | Self::Instance(block) => Some(block),
             Self::Nothing => None,
         }
     }
@@ -198,11 +219,23 @@ impl Reply<'_, '_> {
             (Target::Service(block), RecordType::AAAA) => self.addresses(block, block.ipv6(), random),
             (Target::Service(block), RecordType::SRV) => self.services(block, None, random),
             (Target::ServiceType(block, protocol), RecordType::SRV) => self.services(block, Some(protocol), random),
-            (Target::Instance(block, entry), RecordType::A) => self.host(block, entry.ipv4, 4, random),
-            (Target::Instance(block, entry), RecordType::AAAA) => self.host(block, entry.ipv6, 16, random),
-            (Target::Instance(block, entry), RecordType::SRV) => self.service(block, &entry),
-            (Target::ServiceType(..), _) | (Target::Instance(..), RecordType::TXT) => None,
-            (Target::Service(_) | Target::Instance(..) | Target::Nothing, qtype) => (!qtype.is_meta()).then_some(false),
+            (Target::Instance(block), qtype) => self.of_instance(block, qtype, random),
+            (Target::ServiceType(..), _) => None,
+            (Target::Service(_) | Target::Nothing, qtype) => (!qtype.is_meta()).then_some(false),
+        }
+    }
+
+    /// The records of the instance whose id is the first label, if it is served.
+    fn of_instance(&mut self, block: &Block, qtype: RecordType, random: &mut impl FnMut() -> u64) -> Option<bool> {
+        let mut id = [0; MAX_LABEL];
+        let id = lowered(self.asked.labels().next()?, &mut id)?;
+        let entry = block.find(id.as_bytes())?;
+        match qtype {
+            RecordType::A => self.host(block, entry.ipv4, 4, random),
+            RecordType::AAAA => self.host(block, entry.ipv6, 16, random),
+            RecordType::SRV => self.service(block, &entry),
+            RecordType::TXT => None,
+            qtype => (!qtype.is_meta()).then_some(false),
         }
     }
 
@@ -257,9 +290,9 @@ impl Reply<'_, '_> {
         if entry.ipv4.is_empty() && entry.ipv6.is_empty() {
             return None;
         }
-        self.room.checked_sub(self.octets(block, entry))?;
+        let srv = Srv::new(self.hot.srv_weight_scale, block.label(), &self.hot.apex);
+        self.room.checked_sub(octets(&srv, entry))?;
         let ttl = self.ttl(block);
-        let srv = Srv { weight_scale: self.hot.srv_weight_scale, service: block.label(), apex: &self.hot.apex };
         self.page.srv(&srv, entry, ttl);
         self.page.addresses(Section::Additional, TO_QNAME, ttl, entry.ipv4, 4);
         self.page.addresses(Section::Additional, TO_QNAME, ttl, entry.ipv6, 16);
@@ -276,24 +309,24 @@ impl Reply<'_, '_> {
         if block.has_hosts() {
             return None;
         }
-        let mut octets = 0;
+        let srv = Srv::new(self.hot.srv_weight_scale, block.label(), &self.hot.apex);
+        let mut taken = 0;
         self.lots.clear();
         for at in 0..block.len() {
             let entry = block.entry(at);
             if protocol.is_none_or(|protocol| protocol == entry.protocol) {
-                octets += self.octets(block, &entry);
-                self.lots.put(at as u8, u32::from(entry.weight));
+                taken += octets(&srv, &entry);
+                self.lots.put(at as u8, u32::from(entry.weight()));
             }
         }
         // Without any it is for the complete path to say whether there is such a name.
-        self.room.checked_sub(octets).filter(|_| octets > 0)?;
+        self.room.checked_sub(taken).filter(|_| taken > 0)?;
         if block.has_priorities() {
-            self.lots.draw_by_rank(|item| block.entry(usize::from(item)).priority, random);
+            self.lots.draw_by_rank(|item| block.entry(usize::from(item)).priority(), random);
         } else {
             self.lots.draw(random);
         }
         let (ttl, mut target) = (self.ttl(block), self.page.at() + RECORD + SRV_NUMBERS);
-        let srv = Srv { weight_scale: self.hot.srv_weight_scale, service: block.label(), apex: &self.hot.apex };
         for item in self.lots.items() {
             self.page.srv(&srv, &block.entry(usize::from(*item)), ttl);
         }
@@ -302,25 +335,20 @@ impl Reply<'_, '_> {
             let owner = POINTER | target as u16;
             self.page.addresses(Section::Additional, owner, ttl, entry.ipv4, 4);
             self.page.addresses(Section::Additional, owner, ttl, entry.ipv6, 16);
-            target += self.target(block, &entry) + RECORD + SRV_NUMBERS;
+            target += RECORD + srv.rdata_length(&entry);
         }
         Some(true)
-    }
-
-    /// Octets of an instance's SRV record and of the records of its addresses.
-    fn octets(&self, block: &Block, entry: &Entry<'_>) -> usize {
-        let addresses = entry.ipv4.len() / 4 * (RECORD + 4) + entry.ipv6.len() / 16 * (RECORD + 16);
-        RECORD + SRV_NUMBERS + self.target(block, entry) + addresses
-    }
-
-    /// Octets of the name that an SRV record points at. It is never compressed (RFC 2782).
-    fn target(&self, block: &Block, entry: &Entry<'_>) -> usize {
-        entry.label.len() + block.label().len() + self.hot.apex.len()
     }
 
     fn ttl(&self, block: &Block) -> u32 {
         block.record_ttl().unwrap_or(self.hot.record_ttl)
     }
+}
+
+/// Octets of an instance's SRV record and of the records of its addresses. Targets are never compressed (RFC 2782).
+fn octets(srv: &Srv, entry: &Entry<'_>) -> usize {
+    let addresses = entry.ipv4.len() / 4 * (RECORD + 4) + entry.ipv6.len() / 16 * (RECORD + 16);
+    RECORD + srv.rdata_length(entry) + addresses
 }
 
 /// A label in lower case, in `into`; `None` when it is not ASCII, as no registered name is.

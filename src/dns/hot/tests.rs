@@ -72,7 +72,6 @@ fn compare(responder: &Responder, packet: &[u8], client: &Client, seed: u64) -> 
     let mut complete = Vec::new();
     let reply = responder.respond(packet, client, seed, now(), &mut complete).expect("a reply");
     assert_eq!(read(&out[..hit.octets]), read(&complete), "{packet:02x?}");
-    assert!(out[hit.octets..].iter().all(|octet| *octet == 0xee), "nothing is written behind the reply");
     assert_eq!((hit.kind, hit.rcode, Some(hit.qtype)), (reply.kind, reply.rcode, reply.qtype));
     assert!(!reply.truncated && !reply.has_valid_cookie);
     let name = if hit.kind == Kind::Positive {

@@ -111,18 +111,11 @@ impl Batch {
         Ok(count)
     }
 
-    /// A datagram that came, who sent it, and where its answer goes.
-    pub fn turn(&mut self, at: usize) -> (&[u8], SocketAddr, &mut [u8]) {
-        let query = &self.queries[at * QUERY_STRIDE..][..self.came[at]];
-        (query, sender(&self.names[at]), &mut self.answers[at * ANSWER_STRIDE..][..ANSWER])
-    }
-
-    /// Has the answer to the datagram at `at` sent with the others: the first so many octets of its place.
-    pub fn answer(&mut self, at: usize, octets: usize) {
-        if self.waits < BATCH {
-            self.waiting[self.waits] = (at as u8, octets.min(ANSWER) as u16);
-            self.waits += 1;
-        }
+    /// What came, and where the answers go.
+    pub fn parts(&mut self) -> (Queries<'_>, Answers<'_>) {
+        let (waiting, waits) = (&mut self.waiting, &mut self.waits);
+        let queries = Queries { octets: &self.queries, came: &self.came, names: &self.names };
+        (queries, Answers { octets: &mut self.answers, waiting, waits })
     }
 
     /// Sends what waits. One that cannot be sent does not keep the others back; `failed` is told who does not get it.
@@ -167,6 +160,48 @@ impl Batch {
             }
         }
         self.waits = 0;
+    }
+}
+
+/// The datagrams of a batch.
+#[derive(Clone, Copy)]
+pub struct Queries<'b> {
+    octets: &'b [u8],
+    came: &'b [usize; BATCH],
+    names: &'b [libc::sockaddr_in6; BATCH],
+}
+
+impl<'b> Queries<'b> {
+    /// A datagram.
+    pub fn packet(&self, at: usize) -> &'b [u8] {
+        &self.octets[at * QUERY_STRIDE..][..self.came[at]]
+    }
+
+    /// Who sent it.
+    pub fn sender(&self, at: usize) -> SocketAddr {
+        sender(&self.names[at])
+    }
+}
+
+/// Where the answers to a batch go.
+pub struct Answers<'b> {
+    octets: &'b mut [u8],
+    waiting: &'b mut [(u8, u16); BATCH],
+    waits: &'b mut usize,
+}
+
+impl Answers<'_> {
+    /// Where the answer to the datagram at `at` goes.
+    pub fn place(&mut self, at: usize) -> &mut [u8] {
+        &mut self.octets[at * ANSWER_STRIDE..][..ANSWER]
+    }
+
+    /// Has that answer sent with the others: the first so many octets of its place.
+    pub fn send(&mut self, at: usize, octets: usize) {
+        if *self.waits < BATCH {
+            self.waiting[*self.waits] = (at as u8, octets.min(ANSWER) as u16);
+            *self.waits += 1;
+        }
     }
 }
 

@@ -373,7 +373,7 @@ impl Following {
 
     /// Whether an instance has an id or a tag that it does not have yet.
     fn brings_labels(&self, after: &Instance) -> bool {
-        self.registry.instance(&after.key).is_none_or(|before| before.registration.tags != after.registration.tags)
+        self.registry.instance(&after.key).is_none_or(|before| before.registration.tags() != after.registration.tags())
     }
 
     /// The service of which a unit removes the last instances.

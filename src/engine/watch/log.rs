@@ -38,7 +38,7 @@ impl Published {
     pub(super) fn new(event: Event, order: u64, continues: bool, now: Timestamp) -> Self {
         let Event { revision, key, change, before, after } = event;
         let octets = BARE + after.as_deref().map_or(0, texts);
-        let at = after.as_ref().map_or(now, |after| after.changed_at);
+        let at = after.as_ref().map_or(now, |after| after.changed_at.timestamp());
         let previous = before.map(|before| before.status());
         Self { revision, continues, order, key, change, previous, at, after, octets, text: OnceLock::new() }
     }
@@ -57,9 +57,9 @@ impl Published {
 /// About the octets of what a client may make long: once in the registration, and once and a bit as JSON.
 fn texts(instance: &Instance) -> usize {
     let registration = &instance.registration;
-    let tags: usize = registration.tags.iter().map(|tag| tag.as_str().len() + 24).sum();
-    let metadata: usize = registration.metadata.texts().map(|(key, value)| key.len() + value.len() + 64).sum();
-    let checks: usize = registration.checks.iter().map(|check| 256 + asked(&check.kind)).sum();
+    let tags: usize = registration.tags().iter().map(|tag| tag.as_str().len() + 24).sum();
+    let metadata: usize = registration.metadata().texts().map(|(key, value)| key.len() + value.len() + 64).sum();
+    let checks: usize = registration.checks().iter().map(|check| 256 + asked(&check.kind)).sum();
     3 * (tags + metadata + checks)
 }
 

@@ -99,7 +99,7 @@ fn registration(body: &Value) -> Registration {
 async fn find(body: &Value) -> Finding {
     let registration = registration(body);
     let prober = Prober::new(Setting::default(), &Roots::none(), 8);
-    timeout(GUARD, prober.probe(&registration, &registration.checks[0])).await.expect("a probe ends by itself")
+    timeout(GUARD, prober.probe(&registration, &registration.checks()[0])).await.expect("a probe ends by itself")
 }
 
 async fn ask(target: Target, check: Value) -> (bool, String) {

@@ -23,7 +23,7 @@ fn checked(port: u16) -> Arc<crate::model::Registration> {
 /// The verdict that is published for the only check of `a`, after all that was sent before has been taken in.
 async fn verdict(engine: &Engine) -> Verdict {
     register(engine, "fence", registration(&json!({"address": "127.0.0.1", "port": 1, "checks": []}))).await;
-    engine.index().instance(&key("a")).unwrap().condition.checks[0]
+    engine.index().instance(&key("a")).unwrap().condition.checks.get(0).unwrap()
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_verdict_that_does_not_stand_is_told_again() {
         if let Some(verdict) = told {
             let instance = engine.index().instance(&key("a")).unwrap();
             let (life, registration) = (Arc::clone(&instance.pulse), Arc::clone(&instance.registration));
-            let check = registration.checks[0].clone();
+            let check = registration.checks()[0].clone();
             engine.observe(Observation { key: key("a"), life, registration, check, verdict }).await;
             assert_eq!(self::verdict(&engine).await, verdict);
         }

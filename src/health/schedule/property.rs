@@ -119,7 +119,7 @@ impl World {
         let latest = self.schedule.waiting.last().map(|(due, _)| *due);
         assert!(latest.is_none_or(|due| due <= self.now.after(LONGEST_INTERVAL)), "nothing waits for ever");
         let distinct = |instance: &Instance| {
-            let ports = instance.registration.checks.iter().filter_map(|check| check.port);
+            let ports = instance.registration.checks().iter().filter_map(|check| check.port);
             ports.map(|port| port.number()).collect::<BTreeSet<_>>().len()
         };
         assert_eq!(self.schedule.len(), self.present.values().map(distinct).sum::<usize>(), "as many as registered");

@@ -2,13 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{CheckDefaults, Condition, Defaults, InstanceId, LeaseTtl, ServiceName};
+use crate::model::{CheckDefaults, Condition, Defaults, InstanceId, LeaseTtl, ServiceName, Verdicts, WallTime};
 
 const INTERVAL_MS: u64 = 10_000;
 
@@ -27,12 +26,9 @@ pub(super) fn instance(id: usize, registration: &Arc<Registration>, revision: u6
     Instance {
         key: Key { service: ServiceName::parse("web").unwrap(), id: InstanceId::parse(&format!("i{id}")).unwrap() },
         registration: Arc::clone(registration),
-        condition: Condition {
-            checks: registration.checks.iter().map(|_| Verdict::Unknown).collect(),
-            ..Condition::default()
-        },
-        created_at: Timestamp::UNIX_EPOCH,
-        changed_at: Timestamp::UNIX_EPOCH,
+        condition: Condition { checks: Verdicts::of(registration.checks().len(), []), ..Condition::default() },
+        created_at: WallTime::default(),
+        changed_at: WallTime::default(),
         revision: Revision(revision),
         pulse: Arc::new(Pulse::begin(Tick(0), LeaseTtl::Permanent)),
     }
@@ -40,7 +36,7 @@ pub(super) fn instance(id: usize, registration: &Arc<Registration>, revision: u6
 
 /// The same life with another registration, of whose checks nothing is known.
 fn replaced(old: &Instance, registration: &Arc<Registration>) -> Instance {
-    let checks = registration.checks.iter().map(|_| Verdict::Unknown).collect();
+    let checks = Verdicts::of(registration.checks().len(), []);
     Instance {
         registration: Arc::clone(registration),
         condition: Condition { checks, ..Condition::default() },
@@ -134,7 +130,7 @@ fn known_verdicts_are_spread_over_the_interval_and_crowd_nobody() {
     let (mut schedule, mut random) = (Schedule::default(), seeded());
     for id in 0..1000 {
         let mut known = instance(id, &one, 1);
-        known.condition.checks[0] = Verdict::Passing;
+        known.condition.checks.set(0, Verdict::Passing);
         schedule.put(&known, Tick(0), &mut random);
     }
     let first = |schedule: &Schedule| schedule.waiting.iter().filter(|(due, _)| due.0 < INTERVAL_MS / 2).count();
@@ -155,7 +151,7 @@ fn a_known_verdict_needs_the_whole_streak() {
     ] {
         let mut schedule = Schedule::default();
         let mut instance = instance(1, &one, 1);
-        instance.condition.checks[0] = known;
+        instance.condition.checks.set(0, known);
         schedule.put(&instance, Tick(0), &mut || 0.0);
         let mut turned = Vec::new();
         for passed in results {
@@ -204,13 +200,17 @@ fn a_replace_keeps_what_stays_the_same() {
         let new = registration(&body);
         let gone = schedule.put(&replaced(&old, &new), Tick(1), &mut || 0.0);
         check_invariants(&schedule);
-        assert_eq!((gone.len(), schedule.len()), (2 - kept, new.checks.len()), "{change}");
+        assert_eq!((gone.len(), schedule.len()), (2 - kept, new.checks().len()), "{change}");
         for run in runs {
             let observed = schedule.finish(run.id, Some(true), Tick(2), &mut || 0.5);
             assert_eq!(observed.is_none(), gone.contains(&run.id), "{change}");
         }
         let specs: Vec<_> = drain(&mut schedule).iter().map(|(_, id)| schedule.checks[id].place).collect();
-        assert_eq!(specs.iter().collect::<BTreeSet<_>>().len(), new.checks.len(), "{change}: each place has its check");
+        assert_eq!(
+            specs.iter().collect::<BTreeSet<_>>().len(),
+            new.checks().len(),
+            "{change}: each place has its check"
+        );
     }
 }
 

@@ -88,7 +88,7 @@ fn all() -> Vec<Condition> {
                             lapsed,
                             said,
                             overloaded,
-                            checks: checks.clone().into(),
+                            checks: checks.iter().copied().collect(),
                             ..Condition::default()
                         }));
                     }

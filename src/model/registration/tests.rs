@@ -113,3 +113,34 @@ fn longest_name_counts_every_form() {
         assert_eq!(read(&body).unwrap().longest_name(&service, 1, apex), octets, "{body}");
     }
 }
+
+#[test]
+fn what_nobody_says_takes_no_room_and_what_many_say_takes_it_once() {
+    let bare = json!({"address": "10.0.0.7", "port": 8080, "weight": 5, "ttl": "60s"});
+    let none = read(&bare).unwrap();
+    assert!(none.particulars.is_none() && none.metadata.is_none() && none.metadata().is_empty());
+    let with = |members: Value| {
+        let mut body = bare.clone();
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        read(&body).unwrap()
+    };
+    let first = with(json!({"tags": ["v2"], "metadata": {"team": "shop"}}));
+    let shared = |second: &Registration| {
+        let particulars = first.particulars.as_ref().zip(second.particulars.as_ref());
+        let metadata = first.metadata.as_ref().zip(second.metadata.as_ref());
+        (particulars.is_some_and(|(a, b)| Arc::ptr_eq(a, b)), metadata.is_some_and(|(a, b)| Arc::ptr_eq(a, b)))
+    };
+    let mut alike = with(json!({"address": "10.0.0.8", "tags": ["v2"], "metadata": {"team": "shop"}}));
+    let before = alike.clone();
+    assert_eq!(shared(&alike), (false, false));
+    alike.share(&first);
+    assert_eq!((shared(&alike), alike), ((true, true), before));
+    let mut other = with(json!({"tags": ["v3"], "metadata": {"team": "shop"}}));
+    let before = other.clone();
+    other.share(&first);
+    assert_eq!((shared(&other), other), ((false, true), before));
+    let checked =
+        first.clone().with_default_checks(&[CheckSpec::from_json(&json!({"kind": "tcp"}), &defaults().check).unwrap()]);
+    assert_eq!((checked.checks().len(), checked.tags(), checked.brings_checks), (1, first.tags(), false));
+    assert_eq!(checked.with_default_checks(&[]), first);
+}

@@ -9,8 +9,8 @@ fn told(instance: &Instance, revision: u64) -> Stored {
         key: instance.key.clone(),
         registration: (*instance.registration).clone(),
         condition: Condition { maintenance: None, ..instance.condition.clone() },
-        created_at: instance.created_at,
-        changed_at: instance.changed_at,
+        created_at: instance.created_at.timestamp(),
+        changed_at: instance.changed_at.timestamp(),
         revision: Revision(revision),
     }
 }
@@ -181,8 +181,8 @@ fn marks_and_settings_act_on_instances() {
     let record = Record::Settings(a.service.clone(), Arc::new(settings));
     follower.registry.move_on(Revision(104));
     follower.registry.adopt_record(&RecordName::Settings(a.service.clone()), Some(record), at(0), &mut changes);
-    assert_eq!((follower.a().status(), follower.a().registration.checks.len()), (Status::Starting, 1));
+    assert_eq!((follower.a().status(), follower.a().registration.checks().len()), (Status::Starting, 1));
     let revisions: Vec<_> = changes.events.iter().map(|event| event.revision.0).collect();
     assert_eq!(revisions, [102, 103, 104]);
-    assert_eq!(LeaseTtl::Permanent, follower.a().registration.ttl);
+    assert_eq!(LeaseTtl::Permanent, follower.a().registration.ttl());
 }

@@ -61,7 +61,7 @@ impl Shell {
             What::Check(verdict) => {
                 let instance = self.registry.instance(&key).unwrap();
                 let (life, registration) = (Arc::clone(&instance.pulse), Arc::clone(&instance.registration));
-                let check = registration.checks[0].clone();
+                let check = registration.checks()[0].clone();
                 Command::Observe(Observation { key, life, registration, check, verdict })
             }
             What::LeaseEnds => return drop(self.pass(30_000)),
@@ -88,8 +88,8 @@ impl Shell {
             key: instance.key.clone(),
             registration: (*instance.registration).clone(),
             condition: Condition { maintenance: None, ..instance.condition.clone() },
-            created_at: instance.created_at,
-            changed_at: instance.changed_at,
+            created_at: instance.created_at.timestamp(),
+            changed_at: instance.changed_at.timestamp(),
             revision: instance.revision,
         };
         next.restore(stored, at(self.now));

@@ -204,7 +204,7 @@ fn run(shell: &mut Shell, step: &Step) -> Changes {
         Step::Observe(id, passing) => {
             let Some(instance) = shell.registry.instance(&name(id)) else { return Changes::default() };
             let verdict = if passing { Verdict::Passing } else { Verdict::Failing };
-            let (life, check) = (Arc::clone(&instance.pulse), variant(1).checks[0].clone());
+            let (life, check) = (Arc::clone(&instance.pulse), variant(1).checks()[0].clone());
             let registration = Arc::clone(&instance.registration);
             Command::Observe(Observation { key: name(id), life, registration, check, verdict })
         }

@@ -14,8 +14,8 @@ fn set(shell: &mut Shell, settings: Option<Arc<Settings>>) -> Result<Vec<Event>,
 
 fn checks(shell: &Shell, id: &str) -> Vec<(&'static str, Verdict)> {
     let instance = shell.registry.instance(&key("web", id)).unwrap();
-    let verdicts = instance.condition.checks.iter().copied();
-    instance.registration.checks.iter().map(|check| check.kind.as_str()).zip(verdicts).collect()
+    let verdicts = instance.condition.checks.iter();
+    instance.registration.checks().iter().map(|check| check.kind.as_str()).zip(verdicts).collect()
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn default_checks_act_on_instances_that_bring_none() {
         key: instance.key.clone(),
         life: Arc::clone(&instance.pulse),
         registration: Arc::clone(&instance.registration),
-        check: instance.registration.checks[0].clone(),
+        check: instance.registration.checks()[0].clone(),
         verdict: Passing,
     };
     shell.apply(Command::Observe(observation)).0.unwrap();
@@ -64,7 +64,7 @@ fn default_checks_of_the_server_act_where_a_service_has_none() {
     drop(shell.register("none", json!({})));
     drop(shell.register("own", json!({"checks": [{"kind": "tcp"}]})));
     let mut other = rules();
-    other.defaults.checks = registration(json!({"checks": [{"kind": "http"}]})).checks.clone();
+    other.defaults.checks = registration(json!({"checks": [{"kind": "http"}]})).checks().to_vec();
     let reconfigure = |rules: &Rules| Command::Reconfigure { rules: Box::new(rules.clone()), answers_change: false };
     assert_eq!(shell.apply(reconfigure(&other)).1.len(), 1);
     assert_eq!(checks(&shell, "none"), [("http", Verdict::Unknown)]);
@@ -151,10 +151,11 @@ fn stored_instances_get_the_default_checks_of_now() {
         settings(json!({"default_checks": [{"kind": "tcp"}, {"kind": "http"}]})).unwrap(),
     );
     shell.registry.restore_record(record);
-    let old = registration(json!({"checks": [{"kind": "http"}]}));
+    let mut old = Arc::unwrap_or_clone(registration(json!({"checks": [{"kind": "http"}]})));
+    old.brings_checks = false;
     let stored = Stored {
         key: key("web", "a"),
-        registration: Registration { brings_checks: false, ..(*old).clone() },
+        registration: old,
         condition: Condition { checks: [Verdict::Failing].into_iter().collect(), ..Condition::default() },
         created_at: at(0).wall,
         changed_at: at(0).wall,

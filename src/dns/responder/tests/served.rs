@@ -86,7 +86,7 @@ async fn happens(engine: &Engine, step: &Step) {
         }
         Step::Check(id, verdict) => {
             let Some(instance) = engine.index().instance(&key(id)) else { return };
-            let Some(check) = instance.registration.checks.first().cloned() else { return };
+            let Some(check) = instance.registration.checks().first().cloned() else { return };
             let (life, registration) = (instance.pulse.clone(), instance.registration.clone());
             engine.observe(Observation { key: key(id), life, registration, check, verdict }).await;
             return engine.settled().await;

@@ -1,3 +1,5 @@
+//! Over real sockets on loopback: who gets which answer, and what the kernel is told.
+
 use std::time::Duration;
 
 use super::super::socket::set_up;
@@ -18,8 +20,9 @@ fn client(asked: SocketAddr) -> UdpSocket {
 }
 
 fn answer(batch: &mut Batch, at: usize, octets: &[u8]) {
-    batch.turn(at).2[..octets.len()].copy_from_slice(octets);
-    batch.answer(at, octets.len());
+    let (_, mut answers) = batch.parts();
+    answers.place(at)[..octets.len()].copy_from_slice(octets);
+    answers.send(at, octets.len());
 }
 
 fn heard(client: &UdpSocket) -> Vec<u8> {
@@ -38,8 +41,8 @@ fn the_address_that_was_asked_answers() {
         let client = client(asked);
         client.send(b"question").unwrap();
         assert_eq!(batch.receive(&socket).unwrap(), 1);
-        let (query, sender, _) = batch.turn(0);
-        assert_eq!((query, sender), (&b"question"[..], client.local_addr().unwrap()));
+        let (queries, _) = batch.parts();
+        assert_eq!((queries.packet(0), queries.sender(0)), (&b"question"[..], client.local_addr().unwrap()));
         answer(&mut batch, 0, b"answer");
         batch.send(&socket, |_, error| panic!("{error}"));
         assert_eq!(heard(&client), b"answer", "{bound} asked at {asked}");
@@ -61,7 +64,7 @@ fn what_waits_comes_together_and_goes_to_whom_it_belongs() {
             assert!(seen > 0 || count == BATCH, "the first batch is full");
             // Not in the order in which they came, and not all of them.
             for at in (0..count).rev() {
-                let query = batch.turn(at).0.to_vec();
+                let query = batch.parts().0.packet(at).to_vec();
                 if query.len() % 2 == 0 {
                     answer(&mut batch, at, &query);
                 }
@@ -86,7 +89,7 @@ fn the_longest_datagram_comes_whole() {
     let longest: Vec<u8> = (0..65_507u32).map(|number| number as u8).collect();
     client.send(&longest).unwrap();
     assert_eq!(batch.receive(&socket).unwrap(), 1);
-    assert_eq!(batch.turn(0).0, longest);
+    assert_eq!(batch.parts().0.packet(0), longest);
     answer(&mut batch, 0, &longest[..ANSWER]);
     batch.send(&socket, |_, error| panic!("{error}"));
     assert_eq!(heard(&client), longest[..ANSWER]);

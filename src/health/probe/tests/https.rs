@@ -68,7 +68,7 @@ fn https(port: u16, more: &Value) -> Value {
 async fn find_with(roots: &Roots, body: &Value) -> String {
     let registration = registration(body);
     let prober = Prober::new(Setting::default(), roots, 8);
-    let finding = timeout(GUARD, prober.probe(&registration, &registration.checks[0])).await.expect("a probe ends");
+    let finding = timeout(GUARD, prober.probe(&registration, &registration.checks()[0])).await.expect("a probe ends");
     finding.to_string()
 }
 

@@ -7,25 +7,25 @@ const LONGEST: usize = 8 << 20;
 
 /// What was read of a stream, and what outlives it.
 #[derive(Debug, Default)]
-pub(super) struct Parser {
+pub(crate) struct Parser {
     line: Vec<u8>,
     /// The last line ended in a carriage return, so that a line feed still belongs to it.
     returned: bool,
     data: String,
     id: Option<String>,
     /// The id of the last whole event.
-    pub(super) last_id: Option<String>,
+    pub(crate) last_id: Option<String>,
     /// What the server asks for between two connections.
-    pub(super) retry: Option<Duration>,
+    pub(crate) retry: Option<Duration>,
 }
 
 /// An event that is too long to be one.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(crate) struct TooLong;
 
 impl Parser {
     /// Takes in octets; the data of each event that they end is given to `each`.
-    pub(super) fn push<E: From<TooLong>>(
+    pub(crate) fn push<E: From<TooLong>>(
         &mut self,
         octets: &[u8],
         mut each: impl FnMut(&str) -> Result<(), E>,
@@ -45,7 +45,7 @@ impl Parser {
     }
 
     /// Forgets an event that was begun: the connection is another.
-    pub(super) fn start_over(&mut self) {
+    pub(crate) fn start_over(&mut self) {
         *self = Self { last_id: self.last_id.take(), retry: self.retry, ..Self::default() };
     }
 

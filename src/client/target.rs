@@ -6,14 +6,14 @@ use std::fmt::{self, Write};
 
 /// A path below `/v1`, with its query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
+pub(crate) struct Target {
     text: String,
     has_query: bool,
 }
 
 impl Target {
     /// `/v1/` and the segments, each encoded.
-    pub(super) fn v1(segments: &[&str]) -> Self {
+    pub(crate) fn v1(segments: &[&str]) -> Self {
         let mut text = String::from("/v1");
         for segment in segments {
             text.push('/');
@@ -22,8 +22,15 @@ impl Target {
         Self { text, has_query: false }
     }
 
+    /// `/` and the one segment: what has no version.
+    pub(crate) fn root(segment: &str) -> Self {
+        let mut text = String::from("/");
+        encode(segment, &mut text);
+        Self { text, has_query: false }
+    }
+
     /// With one more query parameter.
-    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.text.push(if self.has_query { '&' } else { '?' });
         self.has_query = true;
         encode(name, &mut self.text);
@@ -33,7 +40,7 @@ impl Target {
     }
 
     /// With one parameter of that name for each value, in order.
-    pub(super) fn with_each(self, name: &str, values: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+    pub(crate) fn with_each(self, name: &str, values: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         values.into_iter().fold(self, |target, value| target.with(name, value.as_ref()))
     }
 }
@@ -71,6 +78,11 @@ mod tests {
         ] {
             assert_eq!(Target::v1(&[segment]).to_string(), encoded);
         }
+    }
+
+    #[test]
+    fn what_has_no_version() {
+        assert_eq!(Target::root("metrics").to_string(), "/metrics");
     }
 
     #[test]
