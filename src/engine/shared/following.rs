@@ -23,6 +23,10 @@ struct Held {
     owner: Option<ServerId>,
 }
 
+/// Instances that are written together because something became due for them: with the largest that there may be, they
+/// still go into one transaction.
+const DUE: usize = 32;
+
 /// The registry and where it is shown, as of one revision of the store.
 #[derive(Debug)]
 pub(super) struct Following {
@@ -250,15 +254,18 @@ impl Following {
         tried
     }
 
-    /// What has become due, as units to write; each is of one service.
+    /// What has become due, as units to write; each is of one service, and small enough for one transaction.
     pub fn expire(&mut self, writer: &impl Writer) -> Vec<(ServiceName, Unit)> {
         let now = self.clock.now();
         let mut changes = Changes::default();
         self.registry.expire(now, &mut changes);
-        let mut units = BTreeMap::<ServiceName, (Unit, Vec<RecordName>)>::new();
+        let mut units = BTreeMap::<(ServiceName, usize), (Unit, Vec<RecordName>)>::new();
+        let mut numbers = HashMap::<ServiceName, usize>::new();
         for event in &changes.events {
             let Some(name) = written(event) else { continue };
-            let (unit, names) = units.entry(event.key.service.clone()).or_default();
+            let number = numbers.entry(event.key.service.clone()).or_default();
+            *number += 1;
+            let (unit, names) = units.entry((event.key.service.clone(), *number / DUE)).or_default();
             names.push(name);
             let lapses = event.after.as_ref().is_some_and(|after| after.condition.lapsed);
             if lapses && event.before.as_ref().is_some_and(|before| !before.condition.lapsed) {
@@ -266,7 +273,7 @@ impl Following {
             }
         }
         let states: Vec<_> =
-            units.into_iter().map(|(service, (unit, names))| (service, unit, self.states(names.iter()))).collect();
+            units.into_iter().map(|((service, _), (unit, names))| (service, unit, self.states(names.iter()))).collect();
         self.take_back(&changes, now);
         self.publisher.holds(&self.registry);
         let write = |(service, mut unit, after): (ServiceName, Unit, BTreeMap<_, _>)| {
