@@ -12,7 +12,6 @@
 //! cache does.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
@@ -39,7 +38,7 @@ struct Gateway {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let servers = std::env::var("SRVD_SERVER").unwrap_or_else(|_| "http://127.0.0.1:8053".to_owned());
     let port: u16 = std::env::args().nth(1).unwrap_or_else(|| "8000".to_owned()).parse()?;
 

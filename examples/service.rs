@@ -9,7 +9,6 @@
 //! Ctrl-C or SIGTERM takes it out of DNS, waits until no cache can still send it requests, and ends it. `SRVD_SERVER`
 //! names other servers, with commas between them; port 0 takes a free one.
 
-use std::error::Error;
 use std::net::Ipv4Addr;
 
 use axum::Router;
@@ -19,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let servers = std::env::var("SRVD_SERVER").unwrap_or_else(|_| "http://127.0.0.1:8053".to_owned());
     let port: u16 = std::env::args().nth(1).unwrap_or_else(|| "8080".to_owned()).parse()?;
 

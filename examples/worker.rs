@@ -11,7 +11,6 @@
 //! `worker`: it is `starting` until its first job is done, and `unhealthy` while jobs fail. `SRVD_SERVER` names other
 //! servers, with commas between them.
 
-use std::error::Error;
 use std::io;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -26,7 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 const ANSWER: u64 = 4_096;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let servers = std::env::var("SRVD_SERVER").unwrap_or_else(|_| "http://127.0.0.1:8053".to_owned());
     let service = std::env::args().nth(1).unwrap_or_else(|| "hello".to_owned());
     let jobs: u32 = std::env::args().nth(2).unwrap_or_else(|| "10".to_owned()).parse()?;

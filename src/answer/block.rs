@@ -140,16 +140,19 @@ impl Block {
     }
 
     /// How many instances there are, at least one.
+    #[inline]
     pub fn len(&self) -> usize {
         usize::from(self.0[5])
     }
 
     /// The name of the service, led by its length in one octet.
+    #[inline]
     pub fn label(&self) -> &[u8] {
         label_at(&self.0, HEADER)
     }
 
     /// The instance at a place, in the order of ids.
+    #[inline]
     pub fn entry(&self, at: usize) -> Entry<'_> {
         let table = HEADER + 1 + usize::from(self.0[HEADER]);
         let begins = usize::from(number_at(&self.0, table + 2 * at));
@@ -190,8 +193,15 @@ impl Block {
     }
 
     /// One octet of each cache line that an answer reads, added up: to have them read before they are needed.
+    #[inline]
     pub fn touch(&self) -> u8 {
-        self.0.iter().step_by(CACHE_LINE).take(LINES).fold(0, |sum, octet| sum.wrapping_add(*octet))
+        let mut sum = 0u8;
+        let mut at = 0;
+        while at < self.0.len().min(CACHE_LINE * LINES) {
+            sum = sum.wrapping_add(self.0[at]);
+            at += CACHE_LINE;
+        }
+        sum
     }
 
     fn addresses(&self, place: usize, count: u8, width: usize) -> Addresses<'_> {
@@ -201,11 +211,13 @@ impl Block {
 }
 
 impl<'a> Entry<'a> {
+    #[inline]
     pub fn priority(&self) -> u16 {
         number_at(self.rdata, 0)
     }
 
     /// The weight before scaling.
+    #[inline]
     pub fn weight(&self) -> u16 {
         number_at(self.rdata, 2)
     }
@@ -216,17 +228,20 @@ impl<'a> Entry<'a> {
     }
 
     /// How many octets of SRV RDATA are here: those before the name of the service, which goes on in the block's label.
+    #[inline]
     pub fn rdata_length(&self) -> usize {
         SRV_NUMBERS + 1 + usize::from(self.rdata[SRV_NUMBERS])
     }
 
     /// SRV RDATA up to the service, and whatever stands behind it in the block.
+    #[inline]
     pub fn rdata(&self) -> &'a [u8] {
         self.rdata
     }
 }
 
 impl<'a> Addresses<'a> {
+    #[inline]
     pub fn len(&self) -> usize {
         self.octets.len() / (WEIGHT + self.width)
     }
@@ -240,11 +255,13 @@ impl<'a> Addresses<'a> {
         self.width
     }
 
+    #[inline]
     pub fn weight(&self, at: usize) -> u32 {
         u32_at(self.octets, at * (WEIGHT + self.width))
     }
 
     /// The octets of an address.
+    #[inline]
     pub fn address(&self, at: usize) -> &'a [u8] {
         let begins = at * (WEIGHT + self.width) + WEIGHT;
         &self.octets[begins..begins + self.width]
@@ -298,14 +315,17 @@ fn push_ip(octets: &mut Vec<u8>, ip: IpAddr) {
     }
 }
 
+#[inline]
 fn label_at(octets: &[u8], at: usize) -> &[u8] {
     &octets[at..=at + usize::from(octets[at])]
 }
 
+#[inline]
 fn number_at(octets: &[u8], at: usize) -> u16 {
     u16_at(octets, at).unwrap_or_default()
 }
 
+#[inline]
 fn u32_at(octets: &[u8], at: usize) -> u32 {
     octets[at..].first_chunk().map_or(0, |octets| u32::from_be_bytes(*octets))
 }

@@ -13,11 +13,13 @@ pub struct Lots {
     items: [u8; MAX],
     weights: [u32; MAX],
     count: usize,
+    /// Whether some weight is not that of the first.
+    differ: bool,
 }
 
 impl Default for Lots {
     fn default() -> Self {
-        Self { items: [0; MAX], weights: [0; MAX], count: 0 }
+        Self { items: [0; MAX], weights: [0; MAX], count: 0, differ: false }
     }
 }
 
@@ -25,16 +27,20 @@ impl Lots {
     /// Takes all items out.
     pub fn clear(&mut self) {
         self.count = 0;
+        self.differ = false;
     }
 
     /// Puts an item in. There is room for those of a block, and none for more than [`MAX`].
+    #[inline]
     pub fn put(&mut self, item: u8, weight: u32) {
         self.items[self.count] = item;
         self.weights[self.count] = weight;
+        self.differ |= weight != self.weights[0];
         self.count += 1;
     }
 
     /// The items, in the order in which they came or were drawn.
+    #[inline]
     pub fn items(&self) -> &[u8] {
         &self.items[..self.count]
     }
@@ -64,6 +70,13 @@ impl Lots {
     }
 
     fn draw_among(&mut self, start: usize, end: usize, random: &mut impl FnMut() -> u64) {
+        if !self.differ {
+            // Whose turn it is needs no look at the weights then.
+            for at in start..end.saturating_sub(1) {
+                self.items.swap(at, at + below((end - at) as u64, random()) as usize);
+            }
+            return;
+        }
         // 255 weights of 32 bits each.
         let mut left: u64 = self.weights[start..end].iter().map(|weight| u64::from(*weight)).sum();
         for at in start..end.saturating_sub(1) {

@@ -159,7 +159,7 @@ impl Caller {
         E: fmt::Display,
     {
         let mut backoff = Backoff::new(self.rules.first_pause, self.rules.longest_pause);
-        let (mut tried, mut attempts) = (Vec::new(), 0);
+        let (mut tried, mut attempts, mut before) = (Vec::new(), 0, None);
         loop {
             attempts += 1;
             let error = match self.admitted(key, &mut tried).await {
@@ -181,9 +181,15 @@ impl Caller {
                     }
                 },
             };
+            // That nobody was asked again so soon is not what is wrong.
+            let error = match (error, before) {
+                (CallError::Discovery(Error::AwayLately { .. }), Some(before)) => before,
+                (error, _) => error,
+            };
             if attempts > self.rules.retries || matches!(&error, CallError::Discovery(error) if !error.is_passing()) {
                 return Err(error);
             }
+            before = Some(error);
             sleep(backoff.next(rand::random())).await;
         }
     }
@@ -316,6 +322,21 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if !self.has_ended {
             self.breakers.ended(&self.id, self.admission, Ending::GivenUp);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_retries_from_a_tenth_of_a_second() {
+        let rules = CallRules::default();
+        for (random, pauses) in [(1.0, [100, 200, 400]), (0.0, [50, 100, 200])] {
+            let mut backoff = Backoff::new(rules.first_pause, rules.longest_pause);
+            let seen: Vec<_> = (0..rules.retries).map(|_| backoff.next(random).as_millis()).collect();
+            assert_eq!(seen, pauses);
         }
     }
 }

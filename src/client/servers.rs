@@ -8,13 +8,14 @@ use serde_json::Value;
 
 use super::http::{Call, Http, Reply};
 use super::target::Target;
-use super::{Error, Instance, Instances, Problem, ServerUrl, ServerUrlError};
+use super::{Error, Instance, Instances, Problem, ServerUrl, ServerUrlError, TransportError};
 use crate::model::ServiceName;
 
 /// Speaks to one server, or to several that stand in for each other. Cheap to clone; clones share connections.
 ///
 /// A call goes to the server that answered last. When that gives no reply, or says that it cannot for now (502, 503,
-/// 504), each of the others is asked, in the order in which they were given.
+/// 504), each of the others is asked, in the order in which they were given. Servers that share no store hold what was
+/// registered with each: an instance is then known to the one that its heartbeats go to.
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -89,7 +90,7 @@ impl Client {
     pub(crate) async fn call(&self, call: Call) -> Result<Reply, Error> {
         let (mut failures, mut refusal) = (Vec::new(), None);
         for server in self.in_turn() {
-            match self.http().send(server, call.clone()).await {
+            match self.send(server, &call).await {
                 Ok(reply) if matches!(reply.status.as_u16(), 502..=504) => refusal = Some(reply),
                 Ok(reply) => {
                     self.prefer(server);
@@ -99,6 +100,15 @@ impl Client {
             }
         }
         refusal.ok_or(Error::Away(failures))
+    }
+
+    /// A connection that was kept may be closed by the time that it is used again. That is no reason to leave a server, so
+    /// what broke is tried once more.
+    async fn send(&self, server: &ServerUrl, call: &Call) -> Result<Reply, TransportError> {
+        match self.http().send(server, call.clone()).await {
+            Err(TransportError::Broken { .. }) => self.http().send(server, call.clone()).await,
+            other => other,
+        }
     }
 
     /// The instances of a service as the servers have them now, without any cache; none if there is no such service.
@@ -113,7 +123,7 @@ impl Client {
 
     /// The same from one server.
     pub(super) async fn instances_of(&self, server: &ServerUrl, service: &ServiceName) -> Result<Instances, Error> {
-        let reply = self.http().send(server, read_call(service)).await.map_err(|failure| Error::Away(vec![failure]))?;
+        let reply = self.send(server, &read_call(service)).await.map_err(|failure| Error::Away(vec![failure]))?;
         read_instances(service, reply)
     }
 }

@@ -164,7 +164,6 @@ impl Watch {
             let servers: Vec<ServerUrl> = self.client.in_turn().cloned().collect();
             for server in servers {
                 if let Some(body) = self.open(&server).await {
-                    self.client.prefer(&server);
                     (self.body, self.server) = (Some(body), Some(server.clone()));
                     self.opened = Some(Instant::now());
                     return server;

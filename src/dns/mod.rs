@@ -33,7 +33,7 @@ pub mod udp;
 mod write;
 
 pub use client::{Client, Transport};
-pub use hot::{Found, Hit, Scratch};
+pub use hot::{Asked, Hit, Scratch, Target};
 pub use listen::{BindError, Sockets, bind};
 pub use metrics::{Carrier, Metrics, Tally, ZoneLabel};
 pub use rate_limit::{RateLimiter, RateLimits};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use super::exchange::{Exchange, Written};
-use super::hot::{Found, Hit, Hot, Scratch};
+use super::hot::{Asked, Hit, Hot, Scratch, Target};
 use super::metrics::{Metrics, ZoneLabel, ZoneLabels};
 use super::query::{self, Query};
 use super::reply::Reply;
@@ -105,32 +105,39 @@ impl Present {
     }
 }
 
-impl<'a> Round<'a> {
-    /// Finds out whose name is asked for, if the [hot path](super::hot) may answer this client; what it does not answer is
-    /// for [`Responder::respond`]. To find several before any is answered lets their data come from memory meanwhile.
-    pub fn find<'p, 'r>(&'r self, packet: &'p [u8], client: &Client) -> Option<Found<'p, 'r>> {
+impl Round<'_> {
+    /// Reads a query, if the [hot path](super::hot) may answer this client. What it does not answer, here and in what
+    /// follows, is for [`Responder::respond`].
+    pub fn read<'p>(&self, packet: &'p [u8], client: &Client) -> Option<Asked<'p>> {
         let Settings { allow, require_cookies, .. } = &self.present.settings;
         let over_udp = client.transport == Transport::Udp;
         if (over_udp && *require_cookies) || (!allow.is_empty() && !allow.contains(client.address)) {
             return None;
         }
-        self.present.hot.as_ref()?.find(packet, self.reading.as_ref()?)
+        self.present.hot.as_ref()?.read(packet)
     }
 
-    /// Writes the reply to what was found into `out`, if the hot path can.
+    /// Finds out whose name is asked for. To find several before any is answered lets their data come from memory
+    /// meanwhile.
+    pub fn find(&self, asked: &Asked<'_>) -> Option<Target<'_>> {
+        self.present.hot.as_ref()?.find(asked, self.reading.as_ref()?)
+    }
+
+    /// Writes the reply into `out`.
     pub fn answer(
         &self,
-        found: &Found<'_, '_>,
+        asked: &Asked<'_>,
+        target: Target<'_>,
         transport: Transport,
         scratch: &mut Scratch,
         random: impl FnMut() -> u64,
         out: &mut [u8],
     ) -> Option<Hit> {
-        let revision = self.reading.as_ref()?.revision();
-        self.present.hot.as_ref()?.answer(found, transport == Transport::Udp, revision, scratch, random, out)
+        let (hot, revision) = (self.present.hot.as_ref()?, self.reading.as_ref()?.revision());
+        hot.answer(asked, target, transport == Transport::Udp, revision, scratch, random, out)
     }
 
-    /// [`Round::find`] and [`Round::answer`] in one, for a single query.
+    /// All of it in one, for a single query.
     pub fn hit(
         &self,
         packet: &[u8],
@@ -139,7 +146,8 @@ impl<'a> Round<'a> {
         random: impl FnMut() -> u64,
         out: &mut [u8],
     ) -> Option<Hit> {
-        self.answer(&self.find(packet, client)?, client.transport, scratch, random, out)
+        let asked = self.read(packet, client)?;
+        self.answer(&asked, self.find(&asked)?, client.transport, scratch, random, out)
     }
 
     /// The label of the zone that the hot path answers for.

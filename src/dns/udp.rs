@@ -3,7 +3,7 @@
 //! Workers share the published index and nothing else. The kernel spreads clients over the sockets (SO_REUSEPORT).
 //!
 //! ```text
-//! receive a batch ─► find all ─► touch all ─► each: hot path, or else the complete path, and the rate limit ─► send all
+//! receive a batch ─► read all ─► find all ─► touch all ─► each: hot path, or else the complete path, and the rate limit ─► send all
 //! ```
 //!
 //! With a million instances hardly anything that an answer needs is in a cache, and each thing takes as long to come as
@@ -31,7 +31,7 @@ use tokio::time::Instant;
 
 use self::batch::{ANSWER, BATCH, Batch};
 use self::socket::set_up;
-use super::hot::{Found, Hit, Scratch};
+use super::hot::{Asked, Hit, Scratch};
 use super::metrics::{Carrier, Tally};
 use super::rate_limit::{Decision, RateLimiter, Told};
 use super::responder::Round;
@@ -130,11 +130,12 @@ impl Worker<'_> {
         let round = self.shared.responder.round();
         let (queries, mut answers) = batch.parts();
         let client = |at| Client { address: queries.sender(at).ip(), transport: Transport::Udp };
-        let find = |at| (at < count).then(|| round.find(queries.packet(at), &client(at))).flatten();
-        let found: [Option<Found<'_, '_>>; BATCH] =
-            std::array::from_fn(|at| catch_unwind(AssertUnwindSafe(|| find(at))).ok().flatten());
-        black_box(found.iter().flatten().fold(0, |sum: u8, found| sum.wrapping_add(found.touch())));
-        for (at, found) in found.iter().enumerate().take(count) {
+        let read = |at| (at < count).then(|| round.read(queries.packet(at), &client(at))).flatten();
+        let asked: [Option<Asked<'_>>; BATCH] =
+            std::array::from_fn(|at| catch_unwind(AssertUnwindSafe(|| read(at))).ok().flatten());
+        let found = asked.each_ref().map(|asked| asked.as_ref().and_then(|asked| round.find(asked)));
+        black_box(found.iter().flatten().fold(0, |sum: u8, target| sum.wrapping_add(target.touch())));
+        for (at, (asked, target)) in asked.iter().zip(found).enumerate().take(count) {
             let (packet, sender, client) = (queries.packet(at), queries.sender(at), client(at));
             if !may_ask(sender) {
                 continue;
@@ -144,9 +145,9 @@ impl Worker<'_> {
             // anything.
             let answered = catch_unwind(AssertUnwindSafe(|| {
                 let random = || self.draws.next_u64();
-                let hit = found
-                    .as_ref()
-                    .and_then(|found| round.answer(found, client.transport, &mut self.scratch, random, out));
+                let hit = asked.as_ref().zip(target).and_then(|(asked, target)| {
+                    round.answer(asked, target, client.transport, &mut self.scratch, random, out)
+                });
                 match hit {
                     Some(hit) => self.send_hit(&round, &hit, packet, &client, now, out),
                     None => self.answer_completely(packet, &client, now, out),

@@ -7,6 +7,7 @@ mod addresses;
 mod counts;
 mod sorted;
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -53,11 +54,33 @@ pub struct Reading<'a> {
     revision: &'a AtomicU64,
 }
 
+/// The octets of a label, which are found where a name of the same octets is.
+struct Label<'a>(&'a [u8]);
+
+impl Hash for Label<'_> {
+    /// As the text of a [`ServiceName`] is hashed.
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.0);
+        state.write_u8(0xff);
+    }
+}
+
+impl papaya::Equivalent<ServiceName> for Label<'_> {
+    #[inline]
+    fn equivalent(&self, name: &ServiceName) -> bool {
+        self.0 == name.as_str().as_bytes()
+    }
+}
+
 impl Reading<'_> {
     /// What is served of a service, in the form of answers: `None` when there is no such service, and nothing inside when
     /// its view has no block.
-    pub fn block(&self, name: &str) -> Option<Option<&Block>> {
-        self.services.get(name).map(|service| service.block.as_ref())
+    ///
+    /// Takes a label in lower case; one that is no name of a service is nobody's.
+    #[inline]
+    pub fn block(&self, label: &[u8]) -> Option<Option<&Block>> {
+        self.services.get(&Label(label)).map(|service| service.block.as_ref())
     }
 
     pub fn revision(&self) -> Revision {

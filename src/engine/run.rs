@@ -23,6 +23,9 @@ const BATCH: usize = 4096;
 const BLOCK: u64 = 8192;
 /// From a change that srvd noticed to its writing, when no client's write takes it along sooner.
 const SOON: Duration = Duration::from_millis(200);
+/// Records that are written along with others, or together when nothing else is written: more of them keep a client
+/// waiting that has nothing to do with them.
+const ALONG: usize = 4096;
 /// From a failed writing to the next attempt.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -212,7 +215,7 @@ impl<S: Store> Runner<S> {
         result.map_err(WriteError::from)
     }
 
-    /// Writes the present state of `touched` and of everything that is not written yet.
+    /// Writes the present state of `touched` and of what is not written yet, or the first part of it.
     async fn commit(&mut self, touched: &BTreeSet<RecordName>) -> Result<(), StoreError> {
         let revision = self.registry.revision().0;
         let reserve = (revision + BLOCK / 2 > self.reserved.0).then_some(Revision(revision + BLOCK));
@@ -224,7 +227,7 @@ impl<S: Store> Runner<S> {
         touched: &BTreeSet<RecordName>,
         reserve: Option<Revision>,
     ) -> Result<(), StoreError> {
-        let names: BTreeSet<&RecordName> = touched.iter().chain(&self.unsaved).collect();
+        let names: BTreeSet<&RecordName> = touched.iter().chain(self.unsaved.iter().take(ALONG)).collect();
         let state = |name: &&RecordName| match self.registry.record(name) {
             Some(record) => Write::Put(record),
             None => Write::Remove((*name).clone()),
@@ -234,8 +237,11 @@ impl<S: Store> Runner<S> {
         self.store.commit(batch).await.inspect_err(|_| self.metrics.failed_commits.increment())?;
         self.metrics.commits.observe(began.elapsed());
         self.reserved = reserve.unwrap_or(self.reserved);
-        self.unsaved.clear();
-        self.save_at = None;
+        let written: Vec<RecordName> = names.into_iter().filter(|name| self.unsaved.contains(*name)).cloned().collect();
+        for name in written {
+            self.unsaved.remove(&name);
+        }
+        self.save_at = (!self.unsaved.is_empty()).then(Instant::now);
         Ok(())
     }
 
@@ -254,9 +260,15 @@ impl<S: Store> Runner<S> {
         self.notes.close();
         std::iter::from_fn(|| self.writes.try_recv().ok().or_else(|| self.notes.try_recv().ok())).for_each(drop);
         let used = Some(self.registry.revision());
-        if let Err(error) = self.commit_with(&BTreeSet::new(), used).await {
-            let unsaved = self.unsaved.len();
-            tracing::error!(error = super::describe(&error), unsaved, "the last status changes are lost");
+        loop {
+            if let Err(error) = self.commit_with(&BTreeSet::new(), used).await {
+                let unsaved = self.unsaved.len();
+                tracing::error!(error = super::describe(&error), unsaved, "the last status changes are lost");
+                return;
+            }
+            if self.unsaved.is_empty() {
+                return;
+            }
         }
     }
 }

@@ -47,10 +47,6 @@ impl Metadata {
         Value::Object(self.0.iter().map(|(key, item)| (key.to_string(), item.to_json())).collect::<Map<_, _>>())
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Adds the same as [`Self::to_json`] to JSON text.
     pub fn write(&self, to: &mut Vec<u8>) {
         json::write_list(to, *b"{}", self.0.iter(), |to, (key, item)| {
@@ -61,6 +57,10 @@ impl Metadata {
                 Item::List(list) => json::write_list(to, *b"[]", list.iter(), |to, scalar| scalar.write(to)),
             }
         });
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Each key with its value as text; lists are joined by commas.

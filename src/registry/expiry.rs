@@ -1,39 +1,89 @@
 //! What happens by itself: leases run out, holds end, weights ramp up, instances are removed.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::protection::{Hold, Overdue, Scope, Standing};
 use super::service::{Due, Entry, Service};
 use super::{Change, Changes, Registry};
-use crate::model::{Condition, Key, LeaseTtl, Moment, Tick};
+use crate::model::{Condition, Instance, Key, LeaseTtl, Moment, Tick};
+
+/// Deadlines that are carried out in one go. A million leases may run out together, and whoever wants something else
+/// waits for no more than this, a few milliseconds.
+const STEP: usize = 1024;
+
+/// Leases that have run out, on their way to what becomes of them.
+#[derive(Debug, Default)]
+pub(super) struct Expiring {
+    /// Not judged yet: those that run out together are judged together, when all have been looked at.
+    overdue: Vec<Overdue>,
+    judged: VecDeque<(Key, Sentence)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Sentence {
+    Lapse,
+    Hold,
+    BringBack,
+}
 
 impl Registry {
     /// The earliest deadline, to be given to [`Self::expire`] once it has come.
     pub fn next_deadline(&self) -> Option<Tick> {
-        self.deadlines.first().into_iter().chain(self.protection.review_at()).min()
+        let waiting = !self.expiring.overdue.is_empty() || !self.expiring.judged.is_empty();
+        let waiting = waiting.then_some(Tick(0));
+        waiting.into_iter().chain(self.deadlines.first()).chain(self.protection.review_at()).min()
     }
 
-    /// Carries out every deadline that has come. One whose lease was renewed meanwhile is armed anew.
+    /// Carries out deadlines that have come, as many as take a few milliseconds; [`Self::next_deadline`] tells when there
+    /// are more. One whose lease was renewed meanwhile is armed anew.
     pub fn expire(&mut self, now: Moment, changes: &mut Changes) {
-        let mut overdue = Vec::new();
-        while let Some(key) = self.deadlines.pop(now.tick) {
-            let Some(entry) = self.entry_mut(&key) else { continue };
-            let instance = Arc::clone(&entry.instance);
-            match self.entry(&key).map_or(Due::Nothing, |entry| entry.what_is_due(&self.rules, now.tick)) {
-                Due::Nothing => self.rearm(&key),
-                Due::Lease => overdue.extend(self.overdue(key)),
-                Due::Weight { ramp, capacity } => {
-                    let condition = Condition { ramp, capacity, ..instance.condition.clone() };
-                    self.revise(&instance, None, condition, Change::Weight, now, changes);
-                }
-                Due::Removal => drop(self.remove(key, Change::Reaped, changes)),
-            }
+        let mut left = STEP;
+        self.execute(&mut left, now, changes);
+        while left > 0
+            && let Some(key) = self.deadlines.pop(now.tick)
+        {
+            left -= 1;
+            self.fall_due(key, now, changes);
         }
-        if !overdue.is_empty() {
-            self.judge(overdue, now, changes);
+        if self.deadlines.first().is_some_and(|due| due <= now.tick) {
+            return;
+        }
+        if !self.expiring.overdue.is_empty() {
+            self.judge(now);
+            self.execute(&mut left, now, changes);
         }
         if self.protection.review_at().is_some_and(|due| due <= now.tick) {
             self.review(now, changes);
+        }
+    }
+
+    fn fall_due(&mut self, key: Key, now: Moment, changes: &mut Changes) {
+        let Some(entry) = self.entry(&key) else { return };
+        let instance = Arc::clone(&entry.instance);
+        match entry.what_is_due(&self.rules, now.tick) {
+            Due::Nothing => self.rearm(&key),
+            Due::Lease if self.is_protected(&key) => self.expiring.overdue.extend(overdue(&instance)),
+            Due::Lease => self.lapse(&key, now, changes),
+            Due::Weight { ramp, capacity } => {
+                let condition = Condition { ramp, capacity, ..instance.condition.clone() };
+                self.revise(&instance, None, condition, Change::Weight, now, changes);
+            }
+            Due::Removal => drop(self.remove(key, Change::Reaped, changes)),
+        }
+    }
+
+    /// Carries out what was judged, as far as there is work `left`.
+    fn execute(&mut self, left: &mut usize, now: Moment, changes: &mut Changes) {
+        while *left > 0
+            && let Some((key, sentence)) = self.expiring.judged.pop_front()
+        {
+            *left -= 1;
+            match sentence {
+                Sentence::Lapse => self.lapse(&key, now, changes),
+                Sentence::Hold => self.hold(&key),
+                Sentence::BringBack => self.bring_back(&key, now, changes),
+            }
         }
     }
 
@@ -50,34 +100,23 @@ impl Registry {
         self.protection.holds()
     }
 
-    fn overdue(&self, key: Key) -> Option<Overdue> {
-        let instance = self.instance(&key)?;
-        let LeaseTtl::For(ttl) = instance.registration.ttl() else { return None };
-        let protected = self.is_protected(&key);
-        Some(Overdue { key, ttl, protected })
-    }
-
     fn is_protected(&self, key: &Key) -> bool {
         self.settings(&key.service).is_none_or(|settings| settings.protection != Some(false))
     }
 
-    /// Lets leases lapse that ran out, or holds them.
-    fn judge(&mut self, overdue: Vec<Overdue>, now: Moment, changes: &mut Changes) {
-        let Self { protection, services, leases, rules, .. } = self;
+    /// Decides whether leases that ran out lapse or are held.
+    fn judge(&mut self, now: Moment) {
+        let Self { protection, services, leases, rules, expiring, .. } = self;
         let count = |scope: &Scope| match scope {
             Scope::All => *leases,
             Scope::Service(name) => services.get(name).map_or(0, |service| service.leases()),
         };
+        let overdue = std::mem::take(&mut expiring.overdue);
         let judgement = protection.judge(overdue, &count, rules.protection, now.tick);
-        for key in judgement.lapse {
-            self.lapse(&key, now, changes);
-        }
-        for key in judgement.hold {
-            self.hold(&key);
-        }
-        for key in judgement.restore {
-            self.bring_back(&key, now, changes);
-        }
+        let sentenced = |keys: Vec<Key>, to: Sentence| keys.into_iter().map(move |key| (key, to));
+        expiring.judged.extend(sentenced(judgement.lapse, Sentence::Lapse));
+        expiring.judged.extend(sentenced(judgement.hold, Sentence::Hold));
+        expiring.judged.extend(sentenced(judgement.restore, Sentence::BringBack));
     }
 
     fn review(&mut self, now: Moment, changes: &mut Changes) {
@@ -94,9 +133,9 @@ impl Registry {
         };
         let over = protection.review(standing, &count, self.rules.protection, now.tick);
         self.protection = protection;
-        for key in over {
-            self.lapse(&key, now, changes);
-        }
+        self.expiring.judged.extend(over.into_iter().map(|key| (key, Sentence::Lapse)));
+        let mut left = STEP;
+        self.execute(&mut left, now, changes);
         // Those that were heard again have a deadline of their own once more.
         for key in &held {
             if self.protection.holds_back(key) {
@@ -148,4 +187,10 @@ impl Registry {
     pub(super) fn entry_mut(&mut self, key: &Key) -> Option<&mut Entry> {
         self.services.get_mut(&key.service)?.entry_mut(&key.id)
     }
+}
+
+/// The lease of an instance that has run out; `None` when it has none.
+fn overdue(instance: &Instance) -> Option<Overdue> {
+    let LeaseTtl::For(ttl) = instance.registration.ttl() else { return None };
+    Some(Overdue { key: instance.key.clone(), ttl, protected: true })
 }

@@ -35,6 +35,7 @@ use crate::model::{
     Verdicts,
 };
 use deadline::Deadlines;
+use expiry::Expiring;
 use protection::Protection;
 use service::{Entry, Service};
 
@@ -82,6 +83,7 @@ pub struct Registry {
     records: BTreeMap<RecordName, Record>,
     deadlines: Deadlines,
     protection: Protection,
+    expiring: Expiring,
     /// How many instances have a lease that has not lapsed.
     leases: usize,
     revision: Revision,
@@ -109,6 +111,7 @@ impl Registry {
             records: BTreeMap::new(),
             deadlines: Deadlines::default(),
             protection: Protection::default(),
+            expiring: Expiring::default(),
             leases: 0,
             revision,
             follows: false,

@@ -41,7 +41,7 @@ use std::ops::Range;
 use foldhash::HashSet;
 
 use self::absence::{Absence, differ_in_serial};
-use self::asked::Asked;
+pub use self::asked::Asked;
 use self::page::{OPT, POINTER, Page, RECORD, SRV_NUMBERS, Section, Srv, TO_QNAME};
 use super::reply::{Kind, Rcode};
 use super::settings::Settings;
@@ -83,29 +83,15 @@ pub struct Scratch {
     lots: Lots,
 }
 
-/// A question of which it is known whose it is.
-#[derive(Debug, Clone, Copy)]
-pub struct Found<'p, 'r> {
-    asked: Asked<'p>,
-    target: Target<'r>,
-}
-
 /// What a name stands for.
 #[derive(Debug, Clone, Copy)]
-enum Target<'r> {
+pub enum Target<'r> {
     Service(&'r Block),
     /// The instances of one protocol.
     ServiceType(&'r Block, Protocol),
     /// One instance, whose id is the first label.
     Instance(&'r Block),
     Nothing,
-}
-
-impl Found<'_, '_> {
-    /// Has what the answer is made of read from memory, without waiting for it as long as what comes of it is not looked at.
-    pub fn touch(&self) -> u8 {
-        self.target.block().map_or(0, Block::touch)
-    }
 }
 
 impl Hot {
@@ -123,48 +109,46 @@ impl Hot {
         })
     }
 
-    /// Reads a packet and looks up whose name is asked for; `None` when that is not for the hot path. What is found is not
-    /// looked into, so that it may still be on its way from memory.
-    pub fn find<'p, 'r>(&self, packet: &'p [u8], reading: &'r Reading<'_>) -> Option<Found<'p, 'r>> {
-        let asked = Asked::read(packet, &self.apex)?;
+    /// Reads a packet; `None` when it is nothing usual.
+    pub fn read<'p>(&self, packet: &'p [u8]) -> Option<Asked<'p>> {
+        Asked::read(packet, &self.apex)
+    }
+
+    /// Looks up whose name is asked for; `None` when that is not for the hot path. What is found is not looked into, so that
+    /// it may still be on its way from memory.
+    pub fn find<'r>(&self, asked: &Asked<'_>, reading: &'r Reading<'_>) -> Option<Target<'r>> {
         let (mut first, mut second) = ([0; MAX_LABEL], [0; MAX_LABEL]);
         let mut labels = asked.labels();
-        let target = match (labels.len(), labels.next(), labels.next()) {
+        match (labels.len(), labels.next(), labels.next()) {
             (1, Some(service), _) => {
-                let service = lowered(service, &mut first)?;
+                let service = lowered(service, &mut first);
                 match reading.block(service) {
-                    Some(block) => Target::Service(block?),
-                    None if self.has_nothing_at(service.as_bytes()) => Target::Nothing,
-                    None => return None,
+                    Some(block) => block.map(Target::Service),
+                    None => self.has_nothing_at(service).then_some(Target::Nothing),
                 }
             }
             (2, Some(front), Some(back)) => {
-                let back = lowered(back, &mut second)?;
-                match transport(back) {
-                    Some(protocol) => {
-                        let service = lowered(front, &mut first)?.strip_prefix('_')?;
-                        Target::ServiceType(reading.block(service)??, protocol)
-                    }
-                    None => Target::Instance(reading.block(back)??),
-                }
+                let back = lowered(back, &mut second);
+                let Some(protocol) = transport(back) else { return reading.block(back)?.map(Target::Instance) };
+                let service = lowered(front, &mut first).strip_prefix(b"_")?;
+                reading.block(service)?.map(|block| Target::ServiceType(block, protocol))
             }
-            _ => return None,
-        };
-        Some(Found { asked, target })
+            _ => None,
+        }
     }
 
     /// Writes the reply to what was found into `out`, if it is one of those that are answered here and it fits: into
     /// `out`, and over UDP into a datagram. `random` decides the order of records.
     pub fn answer(
         &self,
-        found: &Found<'_, '_>,
+        asked: &Asked<'_>,
+        target: Target<'_>,
         over_udp: bool,
         revision: Revision,
         scratch: &mut Scratch,
         mut random: impl FnMut() -> u64,
         out: &mut [u8],
     ) -> Option<Hit> {
-        let Found { asked, target } = found;
         if target.block().is_some_and(Block::is_panicking) {
             return None;
         }
@@ -172,9 +156,9 @@ impl Hot {
         let room = room.checked_sub(asked.end + asked.opt.map_or(0, |_| OPT))?;
         let page = Page::begin(asked, out);
         let mut reply = Reply { hot: self, asked, room, page, lots: &mut scratch.lots };
-        let (kind, rcode) = match reply.records(*target, &mut random)? {
+        let (kind, rcode) = match reply.records(target, &mut random)? {
             true => (Kind::Positive, Rcode::NoError),
-            false => reply.absence(*target, revision)?,
+            false => reply.absence(target, revision)?,
         };
         let octets = reply.page.end(asked, rcode, self.udp_payload);
         Some(Hit { octets, kind, rcode, qtype: asked.qtype, qname: asked.qname() })
@@ -192,6 +176,12 @@ impl Hot {
 }
 
 impl<'r> Target<'r> {
+    /// Has what the answer is made of read from memory, without waiting for it as long as what comes of it is not looked at.
+    #[inline]
+    pub fn touch(&self) -> u8 {
+        self.block().map_or(0, Block::touch)
+    }
+
     fn block(&self) -> Option<&'r Block> {
         match self {
             Self::Service(block) | Self::ServiceType(block, _) | Self::Instance(block) => Some(block),
@@ -228,8 +218,7 @@ impl Reply<'_, '_> {
     /// The records of the instance whose id is the first label, if it is served.
     fn of_instance(&mut self, block: &Block, qtype: RecordType, random: &mut impl FnMut() -> u64) -> Option<bool> {
         let mut id = [0; MAX_LABEL];
-        let id = lowered(self.asked.labels().next()?, &mut id)?;
-        let entry = block.find(id.as_bytes())?;
+        let entry = block.find(lowered(self.asked.labels().next()?, &mut id))?;
         match qtype {
             RecordType::A => self.host(block, entry.ipv4, 4, random),
             RecordType::AAAA => self.host(block, entry.ipv6, 16, random),
@@ -351,18 +340,21 @@ fn octets(srv: &Srv, entry: &Entry<'_>) -> usize {
     RECORD + srv.rdata_length(entry) + addresses
 }
 
-/// A label in lower case, in `into`; `None` when it is not ASCII, as no registered name is.
-fn lowered<'b>(label: &[u8], into: &'b mut [u8; MAX_LABEL]) -> Option<&'b str> {
+/// A label in lower case, in `into`.
+#[inline]
+fn lowered<'b>(label: &[u8], into: &'b mut [u8; MAX_LABEL]) -> &'b [u8] {
     let into = &mut into[..label.len()];
-    into.copy_from_slice(label);
-    into.make_ascii_lowercase();
-    std::str::from_utf8(into).ok().filter(|label| label.is_ascii())
+    for (lower, octet) in into.iter_mut().zip(label) {
+        *lower = octet.to_ascii_lowercase();
+    }
+    into
 }
 
-fn transport(label: &str) -> Option<Protocol> {
+#[inline]
+fn transport(label: &[u8]) -> Option<Protocol> {
     match label {
-        "_tcp" => Some(Protocol::Tcp),
-        "_udp" => Some(Protocol::Udp),
+        b"_tcp" => Some(Protocol::Tcp),
+        b"_udp" => Some(Protocol::Udp),
         _ => None,
     }
 }

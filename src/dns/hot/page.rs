@@ -48,6 +48,7 @@ impl Srv {
     }
 
     /// Octets of the RDATA of an instance.
+    #[inline]
     pub fn rdata_length(&self, entry: &Entry<'_>) -> usize {
         entry.rdata_length() + self.end_length
     }
@@ -73,6 +74,7 @@ impl<'o> Page<'o> {
         self.at
     }
 
+    #[inline]
     pub fn put(&mut self, octets: &[u8]) {
         let end = self.at + octets.len();
         self.out[self.at..end].copy_from_slice(octets);
@@ -82,6 +84,7 @@ impl<'o> Page<'o> {
     /// Writes the first `length` octets. Where they are few, and there is room, more is copied than counts: copying a
     /// length that is known beforehand takes two instructions and no call. What is too much is overwritten by what
     /// follows.
+    #[inline]
     fn put_few(&mut self, octets: &[u8], length: usize) {
         if let (true, Some(few), Some(room)) =
             (length <= FEW, octets.first_chunk::<FEW>(), self.out[self.at..].first_chunk_mut::<FEW>())
@@ -94,6 +97,7 @@ impl<'o> Page<'o> {
     }
 
     /// Writes a record up to its RDATA, whose length is `length`. The owner is a pointer.
+    #[inline]
     pub fn record(&mut self, section: Section, owner: u16, rtype: RecordType, ttl: u32, length: u16) {
         self.put(&head(owner, rtype, ttl, length));
         self.counts[section as usize] += 1;
@@ -156,6 +160,7 @@ impl<'o> Page<'o> {
 }
 
 /// A record up to its RDATA.
+#[inline]
 fn head(owner: u16, rtype: RecordType, ttl: u32, length: u16) -> [u8; RECORD] {
     let mut head = [0; RECORD];
     head[..2].copy_from_slice(&owner.to_be_bytes());

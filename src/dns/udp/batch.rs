@@ -11,7 +11,7 @@
 #![expect(unsafe_code, reason = "there is no safe wrapper of recvmmsg and sendmmsg that keeps control messages apart")]
 
 use std::io;
-use std::mem::size_of;
+use std::mem::{self, size_of};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr;
@@ -98,14 +98,17 @@ impl Batch {
         // is over, each with its true length; the parts point at DATAGRAM octets each, apart from each other, inside
         // `queries`, which is BATCH strides long and borrowed for writing here. The kernel writes nowhere else.
         let count = unsafe {
-            libc::recvmmsg(socket.as_raw_fd(), heads.as_mut_ptr(), BATCH as u32, libc::MSG_WAITFORONE, ptr::null_mut())
+            // Flags and lengths have other widths in musl than in glibc.
+            let flags = libc::MSG_WAITFORONE as _;
+            libc::recvmmsg(socket.as_raw_fd(), heads.as_mut_ptr(), BATCH as u32, flags, ptr::null_mut())
         };
         let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
         for (at, head) in heads.iter().enumerate().take(count) {
             self.came[at] = (head.msg_len as usize).min(DATAGRAM);
             self.name_lengths[at] = head.msg_hdr.msg_namelen;
             let is_whole = head.msg_hdr.msg_flags & libc::MSG_CTRUNC == 0;
-            self.controls[at].length = if is_whole { head.msg_hdr.msg_controllen.min(CONTROL) } else { 0 };
+            let length: usize = head.msg_hdr.msg_controllen as _;
+            self.controls[at].length = if is_whole { length.min(CONTROL) } else { 0 };
             self.controls[at].forget_interface();
         }
         Ok(count)
@@ -216,18 +219,16 @@ struct Parts {
 
 fn head(parts: Parts) -> libc::mmsghdr {
     let Parts { name, name_length, part, control, control_length } = parts;
-    libc::mmsghdr {
-        msg_hdr: libc::msghdr {
-            msg_name: name,
-            msg_namelen: name_length,
-            msg_iov: part,
-            msg_iovlen: 1,
-            msg_control: if control_length == 0 { ptr::null_mut() } else { control },
-            msg_controllen: control_length,
-            msg_flags: 0,
-        },
-        msg_len: 0,
-    }
+    // SAFETY: a structure of C, of numbers and pointers alone, for which zero is a value. In musl it has padding that has
+    // no name here.
+    let mut head: libc::mmsghdr = unsafe { mem::zeroed() };
+    head.msg_hdr.msg_name = name;
+    head.msg_hdr.msg_namelen = name_length;
+    head.msg_hdr.msg_iov = part;
+    head.msg_hdr.msg_iovlen = 1;
+    head.msg_hdr.msg_control = if control_length == 0 { ptr::null_mut() } else { control };
+    head.msg_hdr.msg_controllen = control_length as _;
+    head
 }
 
 impl Control {

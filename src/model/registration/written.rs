@@ -80,7 +80,7 @@ impl Written<'_> {
             status: self.status.map(self_report).unwrap_or_default(),
             brings_checks: checks.is_some(),
             ttl: ttl.into(),
-            metadata: None,
+            metadata: self.metadata.filter(|metadata| !metadata.is_empty()).map(Arc::new),
             particulars: None,
         };
         let particulars = Particulars {
@@ -92,8 +92,7 @@ impl Written<'_> {
             slow_start: span(self.slow_start, limits::SLOW_START)?,
             checks: checks.unwrap_or_else(|| defaults.checks.clone()).into(),
         };
-        let metadata = self.metadata.filter(|metadata| !metadata.is_empty());
-        Some(Registration { metadata: metadata.map(Arc::new), particulars: particulars.if_any(), ..registration })
+        Some(Registration { particulars: particulars.if_any(), ..registration })
     }
 }
 

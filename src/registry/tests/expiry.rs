@@ -130,3 +130,54 @@ fn after_a_standstill_every_lease_has_its_full_time() {
     shell.registry.grant_time(Tick(shell.now));
     assert_eq!(count(&shell, "web", Status::Lapsed), 3, "what has lapsed stays so");
 }
+
+/// A service of its own for each ten of `instances` instances; none of them takes part in protection where `opt_out`.
+fn fill_many(shell: &mut Shell, instances: usize, opt_out: bool) {
+    for number in 0..instances / 10 {
+        let service = ServiceName::parse(&format!("s{number}")).unwrap();
+        fill(shell, service.as_str(), 10);
+        let settings = Settings::from_json(&json!({"protection": false}), &rules().defaults.check).unwrap();
+        if opt_out {
+            shell.apply(Command::Set { service, settings: Some(Arc::new(settings)) }).0.unwrap();
+        }
+    }
+}
+
+#[test]
+fn very_many_lapses_come_in_steps() {
+    let mut shell = Shell::new();
+    fill_many(&mut shell, 3_000, true);
+    let mut lapsed = vec![shell.pass(10_000).len()];
+    while shell.registry.next_deadline() <= Some(Tick(shell.now)) {
+        lapsed.push(shell.pass(0).len());
+    }
+    assert_eq!(lapsed, [1_024, 1_024, 952]);
+    assert_eq!(shell.registry.next_deadline(), Some(Tick(70_000)), "until they are reaped");
+}
+
+#[test]
+fn very_many_that_run_out_together_are_judged_together() {
+    let mut shell = Shell::new();
+    fill_many(&mut shell, 3_000, false);
+    let mut events = shell.pass(10_000).len();
+    // One that is heard before all have been looked at has not run out.
+    heartbeats(&mut shell, "s0", 0, 1);
+    while shell.registry.next_deadline() <= Some(Tick(shell.now)) {
+        events += shell.pass(0).len();
+    }
+    assert_eq!((events, scopes(&shell)), (0, vec![(Scope::All, 3_000)]));
+    pass(&mut shell, 1_000);
+    assert_eq!(scopes(&shell), [(Scope::All, 2_999)]);
+    // And the end of the hold comes in steps too.
+    shell.now = 10_000 + 600_000 - 1;
+    let mut most = 0;
+    for _ in 0..2_000 {
+        match shell.registry.next_deadline() {
+            Some(due) if due.0 <= 620_000 => shell.now = shell.now.max(due.0),
+            _ => break,
+        }
+        most = most.max(shell.pass(0).len());
+    }
+    assert_eq!((scopes(&shell), most), (vec![], 1_024));
+    assert_eq!((0..300).map(|number| count(&shell, &format!("s{number}"), Status::Lapsed)).sum::<usize>(), 3_000);
+}
