@@ -28,8 +28,10 @@ struct Told {
 pub struct History {
     told: Mutex<BTreeMap<usize, Told>>,
     /// Which server was asked between when and when, and which steady instances were not in its answer.
-    seen: Mutex<Vec<(usize, Instant, Instant, Vec<usize>)>>,
+    seen: Mutex<Vec<Seen>>,
 }
+
+type Seen = (usize, Instant, Instant, Vec<usize>);
 
 impl History {
     pub fn renewed(&self, instance: usize, began: Instant) {
