@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Modules by layer, from the values up; a file may use its own layer and those below it, but in layer 4 no neighbour.
 const LAYERS: &[&[&str]] = &[
     &["model"],
-    &["registry", "answer", "select", "zone", "wire"],
+    &["registry", "cluster", "answer", "select", "zone", "wire"],
     &["config", "telemetry", "outbound", "client"],
     &["engine", "render", "archive"],
     &["dns", "http", "health", "notify", "store"],
@@ -21,6 +21,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
     ("redb", &["store"]),
     ("crc32fast", &["archive"]),
+    ("tonic", &["store"]),
+    ("tonic_prost", &["store"]),
+    ("prost", &["store"]),
     ("clap", &["cli"]),
     ("comfy_table", &["cli"]),
     ("clap_complete", &["cli"]),
@@ -53,7 +56,7 @@ const IMPURE: &[&str] = &[
     "rand::",
     "tracing::",
 ];
-const PURE: &[&str] = &["model", "registry", "answer", "select", "zone", "wire"];
+const PURE: &[&str] = &["model", "registry", "cluster", "answer", "select", "zone", "wire"];
 /// Files that are as pure in a module that is not.
 const PURE_FILES: &[&str] = &[
     "client/breaker.rs",

@@ -14,7 +14,7 @@ use common::{Server, Setup, eventually};
 use serde_json::{Value, json};
 
 /// Every family that users may build on, and what it is.
-const FAMILIES: [(&str, &str); 39] = [
+const FAMILIES: [(&str, &str); 42] = [
     ("srvd_dns_queries_total", "counter"),
     ("srvd_dns_query_duration_seconds", "histogram"),
     ("srvd_dns_truncated_total", "counter"),
@@ -32,6 +32,9 @@ const FAMILIES: [(&str, &str); 39] = [
     ("srvd_lapses_total", "counter"),
     ("srvd_lapses_held", "gauge"),
     ("srvd_protection_holds", "gauge"),
+    ("srvd_store_up", "gauge"),
+    ("srvd_store_stale_seconds", "gauge"),
+    ("srvd_servers", "gauge"),
     ("srvd_standstills_total", "counter"),
     ("srvd_checks", "gauge"),
     ("srvd_checks_in_flight", "gauge"),

@@ -32,7 +32,7 @@ impl Agreement<'_> {
             self.refuse("dns.reverse_zones", Reason::WholeReverse { prefix });
         }
         if self.config.store.kind == StoreKind::Etcd {
-            self.refuse("store.kind", Reason::NoEtcd);
+            self.etcd();
         }
     }
 
@@ -75,6 +75,19 @@ impl Agreement<'_> {
             } else {
                 self.refuse("http.listen", Reason::Exposed { address });
             }
+        }
+    }
+
+    /// What it takes to use etcd.
+    fn etcd(&mut self) {
+        let store = &self.config.store;
+        if store.endpoints.is_empty() {
+            self.refuse("store.endpoints", Reason::NoMembers);
+        }
+        match (&store.cert_file, &store.key_file) {
+            (Some(_), None) => self.refuse("store.cert_file", Reason::HalfIdentity { other: "store.key_file" }),
+            (None, Some(_)) => self.refuse("store.key_file", Reason::HalfIdentity { other: "store.cert_file" }),
+            _ => {}
         }
     }
 

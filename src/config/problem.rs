@@ -53,8 +53,10 @@ pub enum Reason {
     NoCookies,
     #[error("{prefix} holds every address there is; name the prefixes of instances, such as 10.0.0.0/8 or fd00::/8")]
     WholeReverse { prefix: String },
-    #[error("etcd is not available in this version; use embedded or memory")]
-    NoEtcd,
+    #[error("takes {other} too: a certificate and its key are of use together")]
+    HalfIdentity { other: &'static str },
+    #[error("must name at least one member of etcd")]
+    NoMembers,
     /// What starting found out, such as an address in use.
     #[error("{0}")]
     AtStart(String),

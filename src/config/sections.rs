@@ -256,6 +256,11 @@ pub struct Store {
     pub password: Secret,
     /// The longest that one etcd request may take.
     pub timeout: Span,
+    /// Certificates that `https` members of etcd lead back to; those of the system when `None`.
+    pub ca_file: Option<PathBuf>,
+    /// The certificate that is shown to etcd, if it asks for one, and its key.
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
 }
 
 impl Default for Store {
@@ -268,6 +273,9 @@ impl Default for Store {
             user: String::new(),
             password: Secret::default(),
             timeout: Span::from_secs(5),
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
         }
     }
 }

@@ -96,13 +96,16 @@ pub(super) const ROWS: &[Row] = &[
     acts("load.limit", Slot::Share(|to| &mut to.load.limit)),
     at_start("store.kind", Slot::Kind(|to| &mut to.store.kind)),
     at_start("store.path", Slot::Path(|to| &mut to.store.path)),
-    // Those of etcd may stand whatever the kind, so they are no reason for a warning; the kind is refused by itself.
+    // Those of etcd may stand whatever the kind, so they are no reason for a warning.
     at_start("store.endpoints", Slot::Urls(|to| &mut to.store.endpoints)),
     at_start("store.prefix", Slot::KeyPrefix(|to| &mut to.store.prefix)),
     at_start("store.user", Slot::Text(|to| &mut to.store.user)),
     at_start("store.password", Slot::Secret(|to| &mut to.store.password)),
     // Less is lost to any hiccup; a client does not wait longer for its registration.
     at_start("store.timeout", Slot::Span(100..=300_000, |to| &mut to.store.timeout)),
+    at_start("store.ca_file", Slot::File(|to| &mut to.store.ca_file)),
+    at_start("store.cert_file", Slot::File(|to| &mut to.store.cert_file)),
+    at_start("store.key_file", Slot::File(|to| &mut to.store.key_file)),
     acts("log.level", Slot::Level(|to| &mut to.log.level)),
     at_start("log.format", Slot::Format(|to| &mut to.log.format)),
     acts("log.access", Slot::Switch(|to| &mut to.log.access)),

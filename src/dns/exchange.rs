@@ -99,6 +99,7 @@ impl<'a> Exchange<'a> {
             options: Options::default(),
             padded: false,
             remark: None,
+            stale: false,
         };
         let cookie = options(&mut frame, settings, client, now);
         Self { present, live, client, query, frame, cookie }
@@ -194,6 +195,7 @@ impl<'a> Exchange<'a> {
         let at_most = self.at_most();
         let Resolved { outcome, origin, stand_in, remark } = resolve(&Draw { order: draw, subset: draw, at_most });
         self.frame.remark = remark.map(ExtendedError::from);
+        self.frame.stale = live.is_stale() && matches!(origin, Origin::Live | Origin::Reverse);
         let mut sent = write::outcome(&outcome, &self.frame, false, out);
         if sent.cut && matches!(outcome, Outcome::Answer { .. }) {
             let client = seed_of(self.client.address);

@@ -70,7 +70,9 @@ impl Responder {
 
     /// Begins a round, which should be over soon: nothing that is replaced meanwhile is freed.
     pub fn round(&self) -> Round<'_> {
-        Round { present: self.present.load(), reading: self.index.read() }
+        // What may be out of date is answered with a remark, which the complete path makes.
+        let reading = if self.index.is_stale() { None } else { self.index.read() };
+        Round { present: self.present.load(), reading }
     }
 
     /// Writes the reply to `packet` into `out` and says what it is; `None` when there is nothing to send. `draw` decides

@@ -37,6 +37,8 @@ pub struct Frame<'a> {
     pub padded: bool,
     /// What goes with records, or with their absence.
     pub remark: Option<ExtendedError>,
+    /// Whether what is looked up may be out of date. That matters more than any other remark.
+    pub stale: bool,
 }
 
 /// The end of a message.
@@ -107,15 +109,15 @@ pub fn outcome(outcome: &Outcome, frame: &Frame<'_>, truncated: bool, out: &mut 
     let (rcode, authoritative, extended_error) = match outcome {
         Outcome::Answer { answer, additional } => {
             page.answer(answer, additional);
-            (Rcode::NoError, true, frame.remark)
+            (Rcode::NoError, true, frame.stale.then_some(ExtendedError::Stale).or(frame.remark))
         }
         Outcome::NoData { aliases, soa } => {
             page.negative(aliases, soa);
-            (Rcode::NoError, true, frame.remark)
+            (Rcode::NoError, true, frame.stale.then_some(ExtendedError::Stale).or(frame.remark))
         }
         Outcome::NxDomain { aliases, soa } => {
             page.negative(aliases, soa);
-            (Rcode::NxDomain, true, None)
+            (Rcode::NxDomain, true, frame.stale.then_some(ExtendedError::StaleNxDomain))
         }
         Outcome::YxDomain { aliases } => {
             page.required(Section::Answer, aliases);

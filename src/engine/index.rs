@@ -44,6 +44,7 @@ pub struct Index {
     counts: Counts,
     revision: AtomicU64,
     loaded: AtomicBool,
+    stale: AtomicBool,
 }
 
 /// Reading several services in a row: what is found stays readable as long as this lives, which should not be long, because
@@ -96,6 +97,15 @@ impl Index {
     /// Whether the state has been read from the store; before, nothing here means anything.
     pub fn is_loaded(&self) -> bool {
         self.loaded.load(Ordering::Acquire)
+    }
+
+    /// Whether the store that others write too is away, so that what is here may be out of date. One relaxed load.
+    pub fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_stale(&self, stale: bool) {
+        self.stale.store(stale, Ordering::Relaxed);
     }
 
     pub fn instance(&self, key: &Key) -> Option<Arc<Instance>> {
@@ -223,5 +233,9 @@ impl Live for Index {
 
     fn revision(&self) -> Revision {
         Revision(self.revision.load(Ordering::Acquire))
+    }
+
+    fn is_stale(&self) -> bool {
+        Self::is_stale(self)
     }
 }

@@ -15,12 +15,14 @@ mod metrics;
 mod publish;
 mod records;
 mod run;
+pub mod shared;
 mod standstill;
 mod store;
 #[cfg(test)]
 mod tests;
 mod watch;
 mod whole;
+mod work;
 mod writers;
 
 use std::sync::Arc;
@@ -37,10 +39,12 @@ pub use index::{Index, Reading};
 pub use metrics::{CheckMetrics, CheckOutcome, Metrics};
 pub use records::Records;
 pub use run::Runner;
+pub use shared::Sharing;
 pub use standstill::Standstill;
 pub use store::{Batch, Loaded, Store, StoreError, Write};
 pub use watch::{Published, Snapshot, Subscription, Told, Window};
 pub use whole::Whole;
+pub use work::Work;
 
 use watch::Hub;
 
@@ -72,6 +76,7 @@ pub struct Engine {
     metrics: Arc<Metrics>,
     /// Held for writing while changes are published that belong together.
     publishing: Arc<RwLock<()>>,
+    sharing: Arc<Sharing>,
     writes: mpsc::Sender<Request>,
     notes: mpsc::Sender<Request>,
     hub: Arc<Hub>,
@@ -131,6 +136,23 @@ impl Engine {
 
     /// The same, keeping so much of the past for those who watch.
     pub fn with_window<S: Store>(store: S, rules: Rules, clock: Clock, window: Window) -> (Self, Runner<S>) {
+        let (engine, writes, notes) = Self::unattached(&rules, clock, window);
+        let runner = Runner::new(&engine, store, rules, writes, notes);
+        (engine, runner)
+    }
+
+    /// An engine over a store that others write too.
+    pub fn sharing<S: shared::SharedStore>(store: S, rules: Rules, clock: Clock) -> (Self, shared::Runner<S>) {
+        let (engine, writes, notes) = Self::unattached(&rules, clock, Window::USUAL);
+        let runner = shared::Runner::new(&engine, store, rules, writes, notes);
+        (engine, runner)
+    }
+
+    fn unattached(
+        rules: &Rules,
+        clock: Clock,
+        window: Window,
+    ) -> (Self, mpsc::Receiver<Request>, mpsc::Receiver<Request>) {
         let (writes, write_queue) = mpsc::channel(QUEUE);
         let (notes, note_queue) = mpsc::channel(QUEUE);
         let index = Arc::<Index>::default();
@@ -139,10 +161,10 @@ impl Engine {
         let caches = Arc::new(Caches::new(rules.record_ttl));
         let load_rules = Arc::new(RwLock::new(rules.load));
         let holds = Arc::new(Holds::new(Arc::default()));
-        let (metrics, publishing) = (Arc::<Metrics>::default(), Arc::default());
-        let engine = Self { index, records, caches, clock, load_rules, holds, metrics, publishing, writes, notes, hub };
-        let runner = Runner::new(&engine, store, rules, write_queue, note_queue);
-        (engine, runner)
+        let (metrics, sharing, publishing) = (Arc::<Metrics>::default(), Arc::<Sharing>::default(), Arc::default());
+        let engine =
+            Self { index, records, caches, clock, load_rules, holds, metrics, sharing, publishing, writes, notes, hub };
+        (engine, write_queue, note_queue)
     }
 
     pub fn index(&self) -> &Arc<Index> {
@@ -166,6 +188,11 @@ impl Engine {
     /// What has happened so far.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Who shares the registry, and what this server does of what is done once for all.
+    pub fn shares(&self) -> &Sharing {
+        &self.sharing
     }
 
     /// How much reported load counts.

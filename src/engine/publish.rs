@@ -57,6 +57,21 @@ impl Publisher {
         self.index.revision()
     }
 
+    /// Shows that the registry has come to its revision without a change.
+    pub fn reached(&self, registry: &Registry) {
+        self.index.set_revision(registry.revision());
+    }
+
+    /// Shows whether what is shown may be out of date.
+    pub fn stale(&self, stale: bool) {
+        self.index.set_stale(stale);
+    }
+
+    /// The revision of a service that readers see; zero when they see none.
+    pub fn revision_of(&self, service: &ServiceName) -> Revision {
+        self.index.service(service.as_str()).map_or(Revision::ZERO, |view| view.revision())
+    }
+
     /// Shows what has changed, the first of it `since` then.
     pub fn changes(&self, registry: &Registry, changes: Changes, since: Instant) {
         {

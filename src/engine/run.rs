@@ -336,7 +336,7 @@ fn oldest(requests: &[Request]) -> Instant {
 
 /// Waits for a request, and takes those along that wait behind it as long as there is room for their commands; `None`
 /// when there will be no more. Dropped while it waits, it has taken nothing.
-async fn gather(queue: &mut mpsc::Receiver<Request>) -> Option<Vec<Request>> {
+pub(super) async fn gather(queue: &mut mpsc::Receiver<Request>) -> Option<Vec<Request>> {
     let mut taken = vec![queue.recv().await?];
     let mut commands = taken[0].commands.len();
     while commands < BATCH {
@@ -348,7 +348,7 @@ async fn gather(queue: &mut mpsc::Receiver<Request>) -> Option<Vec<Request>> {
 }
 
 /// Waits for an instant, or for ever.
-async fn at(instant: Option<Instant>) {
+pub(super) async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,

@@ -73,6 +73,15 @@ pub enum StoreError {
     Damaged { path: String, detail: String },
     #[error("{path} was written by format {found}; this version reads up to {known}")]
     Format { path: String, found: u64, known: u64 },
+    /// A store on other machines does not answer. What was on its way to it may have arrived.
+    #[error("the shared store cannot be reached: {why}")]
+    Unreachable { why: String },
+    /// A store on other machines answers, and does not do what it is asked to.
+    #[error("the shared store refuses: {why}")]
+    Refuses { why: String },
+    /// Others changed the same all the time.
+    #[error("others change the same at the same time; try again")]
+    Contended,
     #[error("{path} cannot be used")]
     Unusable {
         path: String,

@@ -69,6 +69,11 @@ impl Asks {
         self.waiters.contains_key(&id)
     }
 
+    /// Whether anyone waits for the checks of an instance.
+    pub fn awaits(&self, key: &Key) -> bool {
+        self.open.values().any(|ask| ask.key == *key)
+    }
+
     /// A run of a check has ended with `checked`.
     pub fn finished(&mut self, id: CheckId, checked: &Checked) {
         let Some(waiters) = self.waiters.get_mut(&id) else { return };

@@ -16,7 +16,7 @@ use super::schedule::{CheckId, Observed, Run, Schedule};
 use crate::engine::{
     CheckError, CheckOutcome, CheckRequest, CheckRequests, Checked, Engine, Published, Subscription, Told, Upcoming,
 };
-use crate::model::{CheckResult, Instance, Span, Tick, Verdict};
+use crate::model::{CheckResult, Instance, Key, Revision, Span, Tick, Verdict};
 use crate::registry::Observation;
 
 /// Changes taken in before due checks get their turn.
@@ -64,6 +64,7 @@ impl Runner {
     pub async fn run(mut self) {
         // Subscribed before the index is read: what comes between is seen twice, and the revision tells.
         let mut changes = self.engine.subscribe();
+        let mut duties = self.engine.shares().turned();
         self.start_over();
         loop {
             self.catch_up(&mut changes);
@@ -77,6 +78,8 @@ impl Runner {
                 told = changes.next() => self.hear(told),
                 Some(ended) = self.probes.join_next() => self.ended_all(ended).await,
                 Some(request) = self.requests.queue.recv(), if asks_have_room => self.asked(request),
+                // Who checks what is worked out anew when a server comes or goes.
+                Ok(()) = duties.changed() => self.start_over(),
                 () = at(next_turn) => {}
             }
         }
@@ -100,7 +103,7 @@ impl Runner {
     }
 
     fn take(&mut self, change: &Published) {
-        let gone = match &change.after {
+        let gone = match change.after.as_ref().filter(|_| self.is_ours(&change.key)) {
             Some(after) => self.schedule.put(after, self.engine.clock().tick(), &mut rand::random),
             None => self.schedule.remove(&change.key, change.revision),
         };
@@ -110,17 +113,27 @@ impl Runner {
     fn start_over(&mut self) {
         let now = self.engine.clock().tick();
         let index = Arc::clone(self.engine.index());
+        let Self { engine, asks, schedule, .. } = self;
         // Those that are gone first: they crowd nobody.
-        let gone = self
-            .schedule
-            .retain(|key, life| index.instance(key).is_some_and(|instance| Arc::ptr_eq(&instance.pulse, life)));
+        let gone = schedule.retain(|key, life| {
+            let lives = index.instance(key).is_some_and(|instance| Arc::ptr_eq(&instance.pulse, life));
+            lives && (engine.shares().checks(key) || asks.awaits(key))
+        });
         self.abort(&gone);
         for view in index.views() {
             for instance in view.instances() {
-                let gone = self.schedule.put(instance, now, &mut rand::random);
-                self.abort(&gone);
+                if self.is_ours(&instance.key) {
+                    let gone = self.schedule.put(instance, now, &mut rand::random);
+                    self.abort(&gone);
+                }
             }
         }
+    }
+
+    /// Whether this server checks an instance: always, where it shares the registry with nobody, and as long as somebody
+    /// waits for it here.
+    fn is_ours(&self, key: &Key) -> bool {
+        self.engine.shares().checks(key) || self.asks.awaits(key)
     }
 
     fn abort(&mut self, gone: &[CheckId]) {
@@ -230,6 +243,11 @@ impl Runner {
         }
         if self.asks.await_one(run.id) {
             self.asks.finished(run.id, &Checked { check: run.spec().clone(), result, verdict: observed.verdict });
+        }
+        if !self.is_ours(&run.key) {
+            // It was looked at for whoever asked, and for nobody else.
+            let gone = self.schedule.remove(&run.key, Revision(u64::MAX));
+            self.abort(&gone);
         }
     }
 

@@ -61,6 +61,7 @@ fn text(api: &Api) -> String {
     registry(api, &mut to);
     services(api, &mut to);
     protection(api, &mut to);
+    sharing(api, &mut to);
     let checks = api.checks.state();
     to.gauge("srvd_checks", "Checks of registered instances.", checks.total());
     to.gauge("srvd_checks_in_flight", "Checks that run.", checks.in_flight());
@@ -98,6 +99,16 @@ fn services(api: &Api, to: &mut Exposition) {
     }
     let help = "Services that srvd_service_instances leaves out.";
     to.gauge("srvd_services_left_out", help, all.saturating_sub(views.len()));
+}
+
+fn sharing(api: &Api, to: &mut Exposition) {
+    let (stale, members) = (super::status::stale(api), api.engine.shares().members());
+    let help = "1 while the store can be reached, as far as it is known; a store on this machine always can.";
+    to.gauge("srvd_store_up", help, u8::from(stale.is_none()));
+    let help = "How long the shared store has been away, and answers may be out of date.";
+    to.gauge("srvd_store_stale_seconds", help, stale.unwrap_or(0));
+    let help = "Servers that share the registry and are live; 1 where nothing is shared.";
+    to.gauge("srvd_servers", help, members.map_or(1, |members| members.live().len()));
 }
 
 fn protection(api: &Api, to: &mut Exposition) {

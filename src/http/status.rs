@@ -61,7 +61,7 @@ fn show(api: &Api) -> Value {
         "watchers": api.watchers.count(),
         "protection": protection(api, now),
         "panicking": panicking.map(|view| view.name().as_str()).collect::<Vec<_>>(),
-        "store": {"kind": api.about.store},
+        "store": store(api, now),
         "listeners": {"dns": addresses(&api.about.dns), "http": addresses(&api.about.http)},
         "checks": {
             "total": api.checks.state().total(),
@@ -107,6 +107,19 @@ fn next_expiries(views: &[Arc<ServiceView>]) -> Vec<(Tick, &Key)> {
     next.into_sorted_vec()
 }
 
+/// The store; where servers share one, whether it is there and who they are.
+fn store(api: &Api, now: Moment) -> Value {
+    let mut shown = json!({"kind": api.about.store});
+    let shares = api.engine.shares();
+    let Some(members) = shares.members() else { return shown };
+    let away = shares.away_since();
+    shown["reachable"] = away.is_none().into();
+    shown["stale_s"] = away.map_or(0, |since| now.tick.since(since).as_millis() / 1_000).into();
+    shown["server"] = members.me().to_string().into();
+    shown["servers"] = members.live().map(|server| server.to_string()).collect();
+    shown
+}
+
 /// The lapses that are held, of all services or of one.
 fn protection(api: &Api, now: Moment) -> Value {
     let hold = |hold: &Hold| {
@@ -128,10 +141,21 @@ pub async fn alive() -> &'static str {
     "alive\n"
 }
 
+/// For how many seconds the store that others write too has been away.
+pub fn stale(api: &Api) -> Option<u64> {
+    let since = api.engine.shares().away_since()?;
+    Some(api.engine.clock().tick().since(since).as_millis() / 1_000)
+}
+
 /// `GET /readyz`
 pub async fn ready(State(api): State<Api>) -> Response {
     if api.readiness.is_ready() {
-        return "ready\n".into_response();
+        return match stale(&api) {
+            None => "ready\n".into_response(),
+            Some(seconds) => {
+                format!("ready, stale: the shared store cannot be reached for {seconds} s\n").into_response()
+            }
+        };
     }
     let detail = if api.engine.index().is_loaded() { "the server is stopping" } else { "the state is being loaded" };
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()

@@ -109,7 +109,7 @@ impl Watcher {
 
     fn change(&self, change: &Published) -> Bytes {
         let name = if change.after.is_some() { "put" } else { "remove" };
-        event(name, change.revision, &render::change(change, self.clock.now())).into()
+        event(name, change.resume_after(), &render::change(change, self.clock.now())).into()
     }
 
     fn reset(&mut self) -> Bytes {

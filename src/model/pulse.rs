@@ -19,6 +19,7 @@ use super::{CheckSpec, LeaseTtl, Load, Reason, Tick, limits};
 
 const PERMANENT: u64 = u64::MAX;
 const LAPSED: u64 = u64::MAX - 1;
+const ELSEWHERE: u64 = u64::MAX - 2;
 const NEVER: u64 = u64::MAX;
 
 /// The moving part of an instance.
@@ -49,7 +50,7 @@ pub struct Words {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
     Renewed,
-    /// The lease has run out; bringing the instance back is a change.
+    /// The lease has run out, or another server keeps it; going on with it here is a change.
     Lapsed,
 }
 
@@ -91,7 +92,7 @@ impl Pulse {
     /// Gives a lease that has not run out its full ttl, without the instance having been heard.
     pub fn extend(&self, now: Tick) {
         let next = deadline(now, self.ttl());
-        let later = |current: u64| (current < LAPSED && current < next).then_some(next);
+        let later = |current: u64| (current < ELSEWHERE && current < next).then_some(next);
         // One that lapsed, is permanent or lasts longer stays as it is.
         self.lease.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later).ok();
     }
@@ -106,6 +107,21 @@ impl Pulse {
         self.lease.store(LAPSED, Ordering::SeqCst);
     }
 
+    /// Leaves the lease to another server, which hears the instance.
+    pub fn leave_to_others(&self) {
+        self.lease.store(ELSEWHERE, Ordering::SeqCst);
+    }
+
+    /// Whether another server keeps the lease.
+    pub fn is_kept_elsewhere(&self) -> bool {
+        self.lease.load(Ordering::SeqCst) == ELSEWHERE
+    }
+
+    /// Whether the lease has run out here.
+    pub fn has_lapsed(&self) -> bool {
+        self.lease.load(Ordering::SeqCst) == LAPSED
+    }
+
     /// Notes that the instance was heard.
     pub fn heard(&self, now: Tick) {
         self.heartbeat.store(now.0, Ordering::Relaxed);
@@ -118,7 +134,7 @@ impl Pulse {
             let next = deadline(now, ttl);
             let later = |current: u64| if current == PERMANENT { next } else { current.max(next) };
             let renewed = self.lease.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |current| {
-                (current != LAPSED).then(|| later(current))
+                (current != LAPSED && current != ELSEWHERE).then(|| later(current))
             });
             if renewed.is_err() {
                 return Renewal::Lapsed;
@@ -137,13 +153,13 @@ impl Pulse {
         self.lease
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |current| (current <= now.0).then_some(LAPSED))
             .map(|_| ())
-            .map_err(|current| (current < LAPSED).then_some(Tick(current)))
+            .map_err(|current| (current < ELSEWHERE).then_some(Tick(current)))
     }
 
-    /// When the lease runs out; `None` when it is permanent or already has.
+    /// When the lease runs out; `None` when it is permanent, already has, or is kept elsewhere.
     pub fn deadline(&self) -> Option<Tick> {
         let current = self.lease.load(Ordering::SeqCst);
-        (current < LAPSED).then_some(Tick(current))
+        (current < ELSEWHERE).then_some(Tick(current))
     }
 
     pub fn last_heartbeat(&self) -> Option<Tick> {
@@ -191,7 +207,7 @@ impl Pulse {
 fn deadline(now: Tick, ttl: PackedTtl) -> u64 {
     match ttl {
         PackedTtl::PERMANENT => PERMANENT,
-        PackedTtl(millis) => now.0.saturating_add(millis.into()).min(LAPSED - 1),
+        PackedTtl(millis) => now.0.saturating_add(millis.into()).min(ELSEWHERE - 1),
     }
 }
 
@@ -278,6 +294,19 @@ mod tests {
         pulse.words(|words| words.message = Some("busy".into()));
         assert_eq!(pulse.words(|words| words.message.take()).as_deref(), Some("busy"));
         assert_eq!(pulse.words(|words| words.message.clone()), None);
+    }
+
+    #[test]
+    fn a_lease_that_others_keep_is_neither_renewed_nor_lapsed() {
+        let pulse = Pulse::begin(Tick(0), TTL);
+        pulse.leave_to_others();
+        assert_eq!((pulse.renew(Tick(10)), pulse.deadline()), (Renewal::Lapsed, None));
+        pulse.extend(Tick(20));
+        pulse.overdue_since(Tick(20));
+        assert_eq!(pulse.expire(Tick(5_000)), Err(None));
+        assert!(pulse.is_kept_elsewhere() && !pulse.has_lapsed());
+        pulse.restart(Tick(30), TTL);
+        assert_eq!((pulse.is_kept_elsewhere(), pulse.deadline()), (false, Some(Tick(130))));
     }
 
     #[test]

@@ -13,6 +13,8 @@
 //!   knows it by the revision.
 //! * Who missed changes, because srvd was restarted or too many instances went away meanwhile, is told so by a `reset`,
 //!   and then of every instance that there is.
+//! * Where servers share the registry, one of them posts to a callback. When that duty changes hands, the next one begins
+//!   with a `reset` as after a restart; what the one before was about to post may then come twice.
 //! * A callback holds one slot for no longer than the timeout of an attempt; those that fail have slots of their own, so
 //!   that they take none from those that work. What is kept for one is bounded by the instances of its service and a
 //!   number of removed ones.
@@ -23,7 +25,7 @@ mod post;
 mod tests;
 mod worker;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -52,11 +54,17 @@ pub async fn run(engine: Engine, settings: Settings, deliveries: Deliveries) {
     let poster = Poster::new(settings.allow, &settings.roots);
     let mut subscribed = engine.records().subscribed();
     let shared = Arc::new(Shared { engine, poster, slots: Slots::default() });
-    let mut tasks = Tasks { shared, deliveries, running: HashMap::new() };
+    let mut duties = shared.engine.shares().turned();
+    let mut tasks = Tasks { shared, deliveries, running: HashMap::new(), others: HashSet::new() };
     loop {
         subscribed.borrow_and_update();
+        duties.borrow_and_update();
         tasks.follow();
-        if subscribed.changed().await.is_err() {
+        let goes_on = tokio::select! {
+            changed = subscribed.changed() => changed,
+            changed = duties.changed() => changed,
+        };
+        if goes_on.is_err() {
             // The records are gone, and with them whoever could change them.
             return;
         }
@@ -69,15 +77,19 @@ struct Tasks {
     deliveries: Deliveries,
     /// With the revision after which the subscription goes on, which tells whether it is another one.
     running: HashMap<SubscriptionId, (Revision, AbortOnDropHandle<()>)>,
+    /// Subscriptions whose callbacks other servers post to: what they were told is not known here.
+    others: HashSet<SubscriptionId>,
 }
 
 impl Tasks {
     /// Ends the tasks of subscriptions that are gone, and starts those of new ones.
     fn follow(&mut self) {
-        let wanted: HashMap<_, _> = {
-            let all = self.shared.engine.records().subscriptions();
-            all.into_iter().map(|(id, since, subscription)| (id, (since, subscription))).collect()
-        };
+        let engine = &self.shared.engine;
+        let all = engine.records().subscriptions();
+        let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(id, ..)| engine.shares().posts(id));
+        let wanted: HashMap<_, _> =
+            own.into_iter().map(|(id, since, subscription)| (id, (since, subscription))).collect();
+        let before = std::mem::replace(&mut self.others, others.into_iter().map(|(id, ..)| id).collect());
         let Self { deliveries, running, .. } = self;
         running.retain(|id, (since, _)| {
             let stays = wanted.get(id).is_some_and(|(wanted, _)| wanted == since);
@@ -88,7 +100,8 @@ impl Tasks {
         });
         for (id, (since, subscription)) in wanted {
             if !self.running.contains_key(&id) {
-                let task = self.start(id.clone(), since, subscription);
+                let told = if before.contains(&id) { Revision::ZERO } else { since };
+                let task = self.start(id.clone(), told, subscription);
                 self.running.insert(id, (since, task));
             }
         }

@@ -33,7 +33,7 @@ impl Registry {
             Command::Reconfigure { rules, answers_change } => {
                 self.set_rules(*rules, now, changes);
                 if answers_change || !changes.turned.is_empty() {
-                    self.revision = self.revision.next();
+                    self.revision = self.next_revision();
                 }
                 Ok(Done::Noted)
             }
@@ -104,7 +104,7 @@ impl Registry {
             condition: self.ramped(None, &key.service, &registration, condition, now),
             created_at: now.wall.into(),
             changed_at: now.wall.into(),
-            revision: self.revision.next(),
+            revision: self.next_revision(),
             pulse: Arc::new(pulse),
             registration,
             key,
@@ -123,16 +123,9 @@ impl Registry {
         now: Moment,
         changes: &mut Changes,
     ) -> Arc<Instance> {
-        let old = &current.registration;
-        let checks = kept_verdicts(old, current.condition.checks, &registration);
+        let checks = kept_verdicts(&current.registration, current.condition.checks, &registration);
         let condition = Condition { checks, ..facts };
-        let same_target = old.same_target(&registration);
-        let stays = |check: &CheckSpec| same_target && registration.checks().contains(check);
-        current.pulse.words(|words| {
-            words.results.retain(|(check, _)| stays(check));
-            // What was said about another status does not explain this one.
-            words.message = words.message.take().filter(|_| condition.said == current.condition.said);
-        });
+        keep_words(current, &registration, condition.said);
         self.revise(current, Some(registration), condition, Change::Updated, now, changes)
     }
 
@@ -229,7 +222,7 @@ impl Registry {
 
     pub(super) fn remove(&mut self, key: Key, change: Change, changes: &mut Changes) -> Result<Done, Refusal> {
         let before = self.instance(&key).cloned().ok_or_else(|| Refusal::Unknown(key.clone()))?;
-        self.revision = self.revision.next();
+        self.revision = self.next_revision();
         if let Some(service) = self.services.get_mut(&key.service) {
             service.revision = self.revision;
         }
@@ -255,14 +248,15 @@ impl Registry {
             registration,
             created_at: current.created_at,
             changed_at: if change == Change::Weight { current.changed_at } else { now.wall.into() },
-            revision: self.revision.next(),
+            // A weight that is known here alone is no other state of the instance.
+            revision: if self.follows && change == Change::Weight { current.revision } else { self.next_revision() },
             pulse: Arc::clone(&current.pulse),
         });
         self.install(Some(Arc::clone(current)), Arc::clone(&next), change, now, changes);
         next
     }
 
-    fn install(
+    pub(super) fn install(
         &mut self,
         before: Option<Arc<Instance>>,
         after: Arc<Instance>,
@@ -270,16 +264,27 @@ impl Registry {
         now: Moment,
         changes: &mut Changes,
     ) {
-        self.revision = after.revision;
+        self.revision = self.revision.max(after.revision);
         self.put(Arc::clone(&after), now);
         changes.events.push(Event {
-            revision: after.revision,
+            revision: self.revision,
             key: after.key.clone(),
             change,
             before,
             after: Some(after),
         });
     }
+}
+
+/// Forgets what was found and said about an instance that does not hold for its next registration.
+pub(super) fn keep_words(current: &Instance, registration: &Registration, said: SelfReport) {
+    let same_target = current.registration.same_target(registration);
+    let stays = |check: &CheckSpec| same_target && registration.checks().contains(check);
+    current.pulse.words(|words| {
+        words.results.retain(|(check, _)| stays(check));
+        // What was said about another status does not explain this one.
+        words.message = words.message.take().filter(|_| said == current.condition.said);
+    });
 }
 
 /// Whether a registration says nothing new. One that spells out the default checks, as replies do, does not.

@@ -14,6 +14,7 @@ mod chunks;
 mod command;
 mod deadline;
 mod expiry;
+mod follow;
 mod operator;
 mod protection;
 mod record;
@@ -86,6 +87,8 @@ pub struct Registry {
     /// How many instances have a lease that has not lapsed.
     leases: usize,
     revision: Revision,
+    /// Whether revisions are given from outside; see [`Self::following`].
+    follows: bool,
 }
 
 /// An instance as a store gives it back at the start.
@@ -111,6 +114,7 @@ impl Registry {
             expiring: Expiring::default(),
             leases: 0,
             revision,
+            follows: false,
         }
     }
 
@@ -142,6 +146,11 @@ impl Registry {
     /// The revision of the last change.
     pub fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// The revision of the next change.
+    fn next_revision(&self) -> Revision {
+        if self.follows { self.revision } else { self.revision.next() }
     }
 
     pub fn instance(&self, key: &Key) -> Option<&Arc<Instance>> {

@@ -124,7 +124,7 @@ impl Registry {
 
     /// Makes `record` the present state under `name`, as the next revision.
     pub(super) fn change(&mut self, name: RecordName, record: Option<Record>, changes: &mut Changes) {
-        self.revision = self.revision.next();
+        self.revision = self.next_revision();
         let before = self.keep(&name, record.clone());
         changes.records.push(RecordChange { revision: self.revision, name, before, after: record });
     }

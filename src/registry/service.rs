@@ -44,6 +44,8 @@ pub(super) struct Entry {
     pub place: Place,
     /// Its lease ran out, and protection keeps it from lapsing.
     pub held: bool,
+    /// Whether it has a lease here that has not lapsed.
+    leased: bool,
     /// Since when it is in the state that [`Lasting`] names; nothing else says so for an instance in none.
     since: Tick,
     /// `None` while its weight stays as it is.
@@ -102,7 +104,8 @@ pub(super) enum Due {
 impl Entry {
     /// An instance at its place among the deadlines.
     pub fn new(instance: Arc<Instance>, place: Place, slow_start: Option<Span>, now: Tick) -> Self {
-        let mut entry = Self { instance, place, held: false, since: now, course: None };
+        let leased = has_lease(&instance);
+        let mut entry = Self { instance, place, held: false, leased, since: now, course: None };
         entry.course = entry.ramping(None, slow_start, now).boxed();
         entry
     }
@@ -117,6 +120,7 @@ impl Entry {
             self.since = now;
         }
         self.held &= same_life && !self.instance.condition.lapsed;
+        self.leased = has_lease(&self.instance);
         self.course = self.ramping(course.as_deref(), slow_start, now).boxed();
     }
 
@@ -179,6 +183,8 @@ impl Entry {
 
     fn removal_due(&self, rules: &Rules) -> Option<Tick> {
         match Lasting::of(&self.instance) {
+            // Another server keeps it, and removes it.
+            _ if self.instance.pulse.is_kept_elsewhere() => None,
             Lasting::Lapsed => Some(self.since.after(rules.reap_after)),
             Lasting::Unhealthy => Some(self.since.after(self.instance.registration.deregister_after()?)),
             Lasting::Neither => None,
@@ -214,7 +220,7 @@ impl Service {
 
     /// Adds an entry whose id is not there.
     pub fn insert(&mut self, entry: Entry) {
-        self.count(&entry.instance);
+        self.count(&entry.instance, entry.leased);
         let at = self.find(entry.instance.key.id.as_str()).unwrap_or_else(|at| at);
         insert(&mut self.entries, at, entry);
     }
@@ -222,15 +228,15 @@ impl Service {
     /// Lets a later revision take the place of the instance of its id, which is there.
     pub fn follow(&mut self, instance: &Arc<Instance>, slow_start: Option<Span>, now: Tick) {
         let Ok(at) = self.find(instance.key.id.as_str()) else { return };
-        let before = Arc::clone(&self.entries[at].instance);
-        self.discount(&before);
-        self.count(instance);
+        let (before, leased) = (Arc::clone(&self.entries[at].instance), self.entries[at].leased);
+        self.discount(&before, leased);
         self.entries[at].follow(Arc::clone(instance), slow_start, now);
+        self.count(instance, self.entries[at].leased);
     }
 
     pub fn remove(&mut self, id: &InstanceId) -> Option<Entry> {
         let entry = self.entries.remove(self.find(id.as_str()).ok()?);
-        self.discount(&entry.instance);
+        self.discount(&entry.instance, entry.leased);
         Some(entry)
     }
 
@@ -238,7 +244,7 @@ impl Service {
         self.entries.binary_search_by(|entry| entry.instance.key.id.as_str().cmp(id))
     }
 
-    fn count(&mut self, instance: &Instance) {
+    fn count(&mut self, instance: &Instance, leased: bool) {
         for tag in instance.registration.tags().iter().filter_map(Tag::label) {
             match self.find_tag(&tag) {
                 Ok(at) => self.tags[at].1 += 1,
@@ -248,10 +254,10 @@ impl Service {
         if let Some(count) = self.count_of(instance.status()) {
             *count += 1;
         }
-        self.leases += u32::from(has_lease(instance));
+        self.leases += u32::from(leased);
     }
 
-    fn discount(&mut self, instance: &Instance) {
+    fn discount(&mut self, instance: &Instance, leased: bool) {
         for tag in instance.registration.tags().iter().filter_map(Tag::label) {
             let Ok(at) = self.find_tag(&tag) else { continue };
             self.tags[at].1 -= 1;
@@ -262,7 +268,7 @@ impl Service {
         if let Some(count) = self.count_of(instance.status()) {
             *count -= 1;
         }
-        self.leases -= u32::from(has_lease(instance));
+        self.leases -= u32::from(leased);
     }
 
     fn find_tag(&self, tag: &str) -> Result<usize, usize> {
@@ -315,5 +321,6 @@ fn insert<T>(list: &mut Vec<T>, at: usize, value: T) {
 }
 
 fn has_lease(instance: &Instance) -> bool {
-    instance.registration.ttl() != LeaseTtl::Permanent && !instance.condition.lapsed
+    let is_ours = !instance.pulse.is_kept_elsewhere();
+    is_ours && instance.registration.ttl() != LeaseTtl::Permanent && !instance.condition.lapsed
 }

@@ -1,6 +1,7 @@
 //! The registry by tables; and what all tests of it begin from.
 
 mod expiry;
+mod follow;
 mod life;
 mod operator;
 mod property;

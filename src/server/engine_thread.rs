@@ -7,7 +7,7 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{Runner, Store, StoreError};
+use crate::engine::{StoreError, Work};
 
 /// A running engine.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct EngineThread {
 
 impl EngineThread {
     /// Starts the thread, which first loads the state.
-    pub fn start<S: Store>(runner: Runner<S>) -> io::Result<Self> {
+    pub fn start(runner: impl Work) -> io::Result<Self> {
         let stop = CancellationToken::new();
         let (loaded, on_loaded) = oneshot::channel();
         let ended = CancellationToken::new();
@@ -54,11 +54,7 @@ impl EngineThread {
     }
 }
 
-async fn work<S: Store>(
-    mut runner: Runner<S>,
-    loaded: oneshot::Sender<Result<(), StoreError>>,
-    stop: CancellationToken,
-) {
+async fn work(mut runner: impl Work, loaded: oneshot::Sender<Result<(), StoreError>>, stop: CancellationToken) {
     let result = runner.load().await;
     let failed = result.is_err();
     // Nobody waits any more when the server was stopped meanwhile.

@@ -19,16 +19,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 
 use crate::cli::ConfigArgs;
+use crate::cluster::ServerId;
 use crate::config::{Config, Loaded, Setting, Sources, StoreKind};
 use crate::dns::{self, RateLimiter, Responder};
-use crate::engine::{Checks, Clock, Deliveries, Engine, Standstill, Store};
+use crate::engine::{Checks, Clock, Deliveries, Engine, Standstill, Work};
 use crate::health;
 use crate::http::Readiness;
 use crate::notify;
-use crate::store::{Embedded, Memory};
+use crate::store::{Embedded, Etcd, Memory};
 use crate::telemetry::{self, LevelSwitch};
 use engine_thread::EngineThread;
 use listeners::Listeners;
@@ -127,22 +128,23 @@ async fn start(sources: Sources) -> anyhow::Result<()> {
         }
     };
     zones.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    let store = loaded.config.store.clone();
+    let (store, rules) = (loaded.config.store.clone(), settings::rules(&loaded.config));
     let start = Start { sources, loaded, zones, listeners, signals, level };
     match store.kind {
-        StoreKind::Memory => run(Memory, start).await,
-        StoreKind::Embedded => run(Embedded::at(&store.path), start).await,
-        // The configuration does not let it through.
-        StoreKind::Etcd => anyhow::bail!("store.kind: etcd is not available in this version"),
+        StoreKind::Memory => run(Engine::new(Memory, rules, Clock::start()), start).await,
+        StoreKind::Embedded => run(Engine::new(Embedded::at(&store.path), rules, Clock::start()), start).await,
+        StoreKind::Etcd => {
+            let etcd = Etcd::new(settings::etcd(&store)?, ServerId(rand::random()), Handle::current());
+            run(Engine::sharing(etcd, rules, Clock::start()), start).await
+        }
     }
 }
 
-async fn run<S: Store>(store: S, start: Start) -> anyhow::Result<()> {
+async fn run((engine, mut runner): (Engine, impl Work), start: Start) -> anyhow::Result<()> {
     let Start { sources, loaded, zones, listeners, signals, level } = start;
     let (mut stop, hangup) = signals.split();
     let (config, addresses) = (loaded.config, listeners.own_addresses());
     let current = Current { config, zones, addresses, cookie_secret: rand::random() };
-    let (engine, mut runner) = Engine::new(store, settings::rules(&current.config), Clock::start());
     runner.heed(Standstill::watch()?);
     if !current.config.dns.reverse_zones.is_empty() {
         engine.index().keep_addresses(&current.config.dns.reverse_zones);

@@ -1,12 +1,14 @@
 //! What the configuration says to each part of the server.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use super::zones::StaticZones;
 use crate::answer::{Catalog, LiveZone, ReverseZones};
-use crate::config::Config;
+use crate::config::{Config, Store};
 use crate::model::Defaults;
 use crate::registry::Rules;
+use crate::store::etcd;
 
 /// For the engine.
 pub fn rules(config: &Config) -> Rules {
@@ -19,6 +21,33 @@ pub fn rules(config: &Config) -> Rules {
         panic_threshold: config.health.panic_threshold,
         load: config.load.rules(),
     }
+}
+
+/// For the store in etcd.
+///
+/// # Errors
+/// When a certificate or key cannot be read.
+pub fn etcd(store: &Store) -> anyhow::Result<etcd::Settings> {
+    let read = |key: &str, file: &Option<std::path::PathBuf>| file.as_deref().map(|file| pem(key, file)).transpose();
+    let certificate = read("store.cert_file", &store.cert_file)?;
+    let key = read("store.key_file", &store.key_file)?;
+    Ok(etcd::Settings {
+        endpoints: store.endpoints.clone(),
+        prefix: store.prefix.clone(),
+        user: store.user.clone(),
+        password: store.password.reveal().to_owned(),
+        timeout: store.timeout.as_duration(),
+        roots: read("store.ca_file", &store.ca_file)?,
+        identity: certificate.zip(key),
+    })
+}
+
+/// The text of a PEM file.
+fn pem(key: &str, file: &Path) -> anyhow::Result<Vec<u8>> {
+    let shown = file.display();
+    let text = std::fs::read(file).map_err(|error| anyhow::Error::msg(format!("{key}: {shown}: {error}")))?;
+    let is_pem = text.windows(11).any(|part| part == b"-----BEGIN ");
+    if is_pem { Ok(text) } else { Err(anyhow::Error::msg(format!("{key}: {shown}: is not a PEM file"))) }
 }
 
 /// For registrations that leave members out.

@@ -1,14 +1,16 @@
-//! Places that keep the registry's state: one for each file here, behind the engine's port.
+//! Places that keep the registry's state, behind the engine's ports.
 //!
-//! [`Memory`] forgets everything at the end; [`Embedded`] is a directory on this machine. All of them pass the same
-//! battery of behaviours; a further one is a line there.
+//! [`Memory`] forgets everything at the end; [`Embedded`] is a directory on this machine; [`Etcd`] is shared by any number
+//! of servers. All of them pass the same battery of behaviours; a further one is a line there.
 
 mod embedded;
+pub mod etcd;
 mod memory;
 #[cfg(test)]
 mod tests;
 
 pub use embedded::{Embedded, Outcome, Restoration, RestoreError};
+pub use etcd::Etcd;
 pub use memory::Memory;
 
 /// An error with its causes on one line.

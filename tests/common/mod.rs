@@ -9,6 +9,7 @@ pub mod backend;
 pub mod browser;
 pub mod dig;
 pub mod edns;
+pub mod etcd;
 pub mod events;
 pub mod http;
 pub mod message;

@@ -106,7 +106,17 @@ impl Setup {
     /// Starts the server and waits for its ready line.
     #[track_caller]
     pub fn start(&self) -> Server {
-        let mut process = self.spawn();
+        self.ready(self.spawn())
+    }
+
+    /// Starts the server and does not wait for anything.
+    pub fn launch(&self) -> Process {
+        self.spawn()
+    }
+
+    /// The server that `process` has become, once it prints its ready line.
+    #[track_caller]
+    pub fn ready(&self, mut process: Process) -> Server {
         let Some(line) = process.stdout_line() else {
             panic!("srvd printed no ready line");
         };

@@ -52,6 +52,11 @@ pub trait Live {
     fn registered_at(&self, ip: IpAddr, at_most: usize) -> Vec<Key>;
 
     fn revision(&self) -> Revision;
+
+    /// Whether the state may be out of date, because what it comes from cannot be reached.
+    fn is_stale(&self) -> bool {
+        false
+    }
 }
 
 /// What the configuration says about the live zone. TTLs are in seconds.

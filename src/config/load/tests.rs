@@ -190,6 +190,9 @@ fn references_feed_every_type_and_stay_hidden() {
         "dns.nsid",
         "dns.version",
         "health.ca_file",
+        "store.ca_file",
+        "store.cert_file",
+        "store.key_file",
     ];
     for row in ROWS.iter().filter(|row| !takes_anything.contains(&row.key) && row.key != "dns.cookie_secret") {
         let (section, key) = row.key.split_once('.').unwrap();
@@ -239,7 +242,16 @@ fn settings_must_agree() {
             vec!["dns.listen=0.0.0.0:8053"],
             "default: http.listen: 127.0.0.1:8053 is taken by dns.listen, which serves TCP there too",
         ),
-        (vec!["store.kind=etcd"], "--set: store.kind: etcd is not available in this version; use embedded or memory"),
+        (vec!["store.kind=etcd"], ""),
+        (vec!["store.kind=etcd", "store.cert_file=a", "store.key_file=b"], ""),
+        (
+            vec!["store.kind=etcd", "store.cert_file=a"],
+            "--set: store.cert_file: takes store.key_file too: a certificate and its key are of use together",
+        ),
+        (
+            vec!["store.kind=etcd", "store.key_file=a"],
+            "--set: store.key_file: takes store.cert_file too: a certificate and its key are of use together",
+        ),
         (vec!["http.listen=0.0.0.0:80", "http.insecure=true"], ""),
     ] {
         let result = load(&sources(&[], &set), |_| Ok(String::new()));

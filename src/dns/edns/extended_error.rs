@@ -21,6 +21,10 @@ pub enum ExtendedError {
     Panic,
     /// Instances are registered, and none is served.
     NoneServed,
+    /// The records are the last that are known: the shared store cannot be reached.
+    Stale,
+    /// The same of a name that did not exist then.
+    StaleNxDomain,
 }
 
 impl ExtendedError {
@@ -29,6 +33,10 @@ impl ExtendedError {
         match self {
             // Other Error
             Self::Panic | Self::NoneServed => 0,
+            // Stale Answer
+            Self::Stale => 3,
+            // Stale NXDOMAIN Answer
+            Self::StaleNxDomain => 19,
             // Not Ready
             Self::Loading => 14,
             // Prohibited
@@ -50,6 +58,7 @@ impl ExtendedError {
             Self::Opcode => "only queries are served",
             Self::Panic => "few instances are healthy: unhealthy ones are here too",
             Self::NoneServed => "instances are registered, none of them healthy",
+            Self::Stale | Self::StaleNxDomain => "the last that is known: the shared store cannot be reached",
             Self::Transfer => "zones are not transferred",
         }
     }

@@ -14,6 +14,10 @@ use crate::registry::{Change, Event};
 #[derive(Debug)]
 pub struct Published {
     pub revision: Revision,
+    /// Whether another change follows in the same revision, as a store that many share may have it.
+    continues: bool,
+    /// Its place among all changes; see [`Log`].
+    order: u64,
     pub key: Key,
     pub change: Change,
     /// The status before the change, if the instance was there.
@@ -31,12 +35,17 @@ pub struct Published {
 const BARE: usize = 1024;
 
 impl Published {
-    pub(super) fn new(event: Event, now: Timestamp) -> Self {
+    pub(super) fn new(event: Event, order: u64, continues: bool, now: Timestamp) -> Self {
         let Event { revision, key, change, before, after } = event;
         let octets = BARE + after.as_deref().map_or(0, texts);
         let at = after.as_ref().map_or(now, |after| after.changed_at.timestamp());
         let previous = before.map(|before| before.status());
-        Self { revision, key, change, previous, at, after, octets, text: OnceLock::new() }
+        Self { revision, continues, order, key, change, previous, at, after, octets, text: OnceLock::new() }
+    }
+
+    /// The revision to come back with for whoever was told everything up to this change, and no more.
+    pub fn resume_after(&self) -> Revision {
+        Revision(self.revision.0 - u64::from(self.continues))
     }
 
     /// The change as it is sent: made by the first who asks, and shared by the others.
@@ -63,18 +72,24 @@ fn asked(kind: &CheckKind) -> usize {
     }
 }
 
-/// Changes in the order of their revisions, without a gap after the revision that [`Log::begins_after`] names.
-#[derive(Debug, Default)]
+/// Changes in the order in which they were published, without a gap after the revision that [`Log::begins_after`] names.
+/// Several may be of one revision, so each has a place of its own: the count of all changes up to it.
+#[derive(Debug)]
 pub(super) struct Log {
     changes: VecDeque<Arc<Published>>,
     begins_after: Revision,
+    /// The place of the last change that is not here any more.
+    forgotten: u64,
     octets: usize,
 }
 
+/// Before every place.
+pub(super) const LONG_AGO: u64 = 0;
+
 impl Log {
-    /// A log that will hold every change after `revision`.
-    pub fn after(revision: Revision) -> Self {
-        Self { begins_after: revision, ..Self::default() }
+    /// A log that will hold every change after `revision`, and after the place `order`.
+    pub fn after(revision: Revision, order: u64) -> Self {
+        Self { changes: VecDeque::new(), begins_after: revision, forgotten: order, octets: 0 }
     }
 
     pub fn push(&mut self, change: Arc<Published>) {
@@ -86,7 +101,7 @@ impl Log {
     pub fn pop(&mut self) -> Option<Arc<Published>> {
         let oldest = self.changes.pop_front()?;
         self.octets -= oldest.octets;
-        self.begins_after = oldest.revision;
+        (self.begins_after, self.forgotten) = (oldest.revision, oldest.order);
         Some(oldest)
     }
 
@@ -108,6 +123,11 @@ impl Log {
         self.begins_after
     }
 
+    /// The place after which no change is missing.
+    pub fn begins_after_place(&self) -> u64 {
+        self.forgotten
+    }
+
     /// The revision of the newest change, or the one that the log begins after.
     pub fn latest(&self) -> Revision {
         self.changes.back().map_or(self.begins_after, |change| change.revision)
@@ -118,18 +138,39 @@ impl Log {
         self.changes.iter().rev()
     }
 
-    /// The first change after `cursor`.
+    /// The place of the newest change, or the one that the log begins after.
+    pub fn latest_place(&self) -> u64 {
+        self.changes.back().map_or(self.forgotten, |change| change.order)
+    }
+
+    /// The place of the last change of `revision` or before; [`LONG_AGO`] when a later one may have been forgotten.
+    pub fn place_of(&self, revision: Revision) -> u64 {
+        if revision < self.begins_after {
+            return LONG_AGO;
+        }
+        let count = self.changes.partition_point(|change| change.revision <= revision);
+        count.checked_sub(1).and_then(|last| self.changes.get(last)).map_or(self.forgotten, |change| change.order)
+    }
+
+    /// The first change after the place `cursor`.
     ///
     /// # Errors
     /// When it may have been forgotten.
-    pub fn next_after(&self, cursor: Revision) -> Result<Option<&Arc<Published>>, Forgotten> {
-        if cursor < self.begins_after {
+    pub fn next_after(&self, cursor: u64) -> Result<Option<&Arc<Published>>, Forgotten> {
+        if cursor < self.forgotten {
             return Err(Forgotten);
         }
-        Ok(self.changes.get(self.changes.partition_point(|change| change.revision <= cursor)))
+        Ok(self.changes.get(self.changes.partition_point(|change| change.order <= cursor)))
     }
 }
 
-/// What comes after a revision is not known any more.
+impl Published {
+    /// Its place among all changes.
+    pub(super) fn order(&self) -> u64 {
+        self.order
+    }
+}
+
+/// What comes after a place is not known any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Forgotten;

@@ -5,7 +5,7 @@
 //!               └─► the log of each service ─► subscriptions to that service
 //! ```
 //!
-//! No reader has a queue. It remembers the revision that it has come to, and is woken when a change of its service is
+//! No reader has a queue. It remembers the change that it has come to, and is woken when a change of its service is
 //! published; so an idle reader costs some memory and no time, and a slow one holds up nobody. Whoever is so slow that
 //! the next change for it was forgotten is told to start over ([`Told::Reset`]), from the index or from a [`Snapshot`].
 //! A change is in the index before it is in a log: what a reader was told of, it can read.
@@ -24,7 +24,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 pub use log::Published;
-use log::{Forgotten, Log};
+use log::{Forgotten, LONG_AGO, Log};
 use snapshot::Shared;
 pub use snapshot::Snapshot;
 
@@ -46,6 +46,9 @@ impl Window {
     pub const USUAL: Self = Self { changes: 16_384, octets: 64 << 20 };
 }
 
+/// The place that the first log begins after.
+const FIRST_PLACE: u64 = LONG_AGO + 1;
+
 /// The logs, and who reads them.
 #[derive(Debug)]
 pub(super) struct Hub {
@@ -60,7 +63,7 @@ pub(super) struct Hub {
 type Services = HashMap<ServiceName, Arc<Topic>, foldhash::fast::RandomState>;
 
 /// A log and whoever waits for more of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Topic {
     log: RwLock<Log>,
     /// The revision of the last change that is no event: of the settings, while somebody waited.
@@ -75,8 +78,8 @@ pub struct Subscription {
     hub: Arc<Hub>,
     topic: Arc<Topic>,
     service: Option<ServiceName>,
-    /// Every change up to here was told, or came before the subscription; `None` when the reader has to start over.
-    cursor: Option<Revision>,
+    /// Every change up to this place was told, or came before the subscription; `None` when the reader has to start over.
+    cursor: Option<u64>,
     /// Services that the last snapshot showed at a later revision than its own.
     ahead: Arc<HashMap<ServiceName, Revision>>,
 }
@@ -92,22 +95,24 @@ pub enum Told {
 
 impl Hub {
     pub fn new(index: Arc<Index>, records: Arc<Records>, window: Window) -> Self {
-        Self { index, records, window, all: Arc::default(), services: Mutex::default() }
+        let all = Topic::after(Revision::ZERO, FIRST_PLACE);
+        Self { index, records, window, all, services: Mutex::default() }
     }
 
     /// Begins after `revision`: what was before is not known here.
     pub fn begin(&self, revision: Revision) {
-        *self.all.log.write() = Log::after(revision);
+        *self.all.log.write() = Log::after(revision, FIRST_PLACE);
     }
 
     /// Tells of `events`, which the index has already, in the order of their revisions.
     pub fn publish(&self, events: Vec<Event>, now: Timestamp) {
         let mut services = self.services.lock();
         let mut all = self.all.log.write();
-        for event in events {
-            let change = Arc::new(Published::new(event, now));
-            let begins_after = all.begins_after();
-            let topic = services.entry(change.key.service.clone()).or_insert_with(|| Topic::after(begins_after));
+        let mut events = events.into_iter().peekable();
+        while let Some(event) = events.next() {
+            let continues = events.peek().is_some_and(|next| next.revision == event.revision);
+            let change = Arc::new(Published::new(event, all.latest_place() + 1, continues, now));
+            let topic = services.entry(change.key.service.clone()).or_insert_with(|| Topic::beside(&all));
             topic.log.write().push(Arc::clone(&change));
             topic.more.notify_waiters();
             all.push(change);
@@ -138,9 +143,10 @@ impl Hub {
         let all = self.all.log.read();
         let topic = match &service {
             None => &self.all,
-            Some(name) => services.entry(name.clone()).or_insert_with(|| Topic::after(all.begins_after())),
+            Some(name) => services.entry(name.clone()).or_insert_with(|| Topic::beside(&all)),
         };
-        let cursor = since.or(Some(all.latest())).filter(|_| !is_future);
+        let place = since.map_or_else(|| all.latest_place(), |since| all.place_of(since));
+        let cursor = Some(place).filter(|_| !is_future);
         Subscription { hub: Arc::clone(self), topic: Arc::clone(topic), service, cursor, ahead: Arc::default() }
     }
 
@@ -185,7 +191,11 @@ impl Hub {
         match self.index.service(service.as_str()) {
             Some(view) => view.revision() > since,
             None if self.records.settings(service).is_some_and(|(revision, _)| revision > since) => true,
-            None => since > Revision::ZERO && !matches!(topic.log.read().next_after(since), Ok(None)),
+            None if since == Revision::ZERO => false,
+            None => {
+                let log = topic.log.read();
+                since < log.begins_after() || since < log.latest()
+            }
         }
     }
 }
@@ -203,8 +213,18 @@ fn forget(services: &mut Services, oldest: &Published) {
 }
 
 impl Topic {
-    fn after(revision: Revision) -> Arc<Self> {
-        Arc::new(Self { log: RwLock::new(Log::after(revision)), ..Self::default() })
+    fn after(revision: Revision, place: u64) -> Arc<Self> {
+        Arc::new(Self {
+            log: RwLock::new(Log::after(revision, place)),
+            touched: AtomicU64::default(),
+            more: Notify::default(),
+            snapshot: Shared::default(),
+        })
+    }
+
+    /// A topic of which nothing is known that is not in the log of `all` any more.
+    fn beside(all: &Log) -> Arc<Self> {
+        Self::after(all.begins_after(), all.begins_after_place())
     }
 }
 
@@ -231,24 +251,27 @@ impl Subscription {
                 Ok(change) => Arc::clone(change?),
                 Err(Forgotten) => break,
             };
-            self.cursor = Some(change.revision);
+            self.cursor = Some(change.order());
             if self.ahead.get(&change.key.service).is_none_or(|shown| *shown < change.revision) {
                 return Some(Told::Change(change));
             }
         }
         // All that is in the log by now is in the index.
-        self.cursor = Some(self.hub.all.log.read().latest());
+        self.cursor = Some(self.hub.all.log.read().latest_place());
         Some(Told::Reset)
     }
 
     /// Everything there is, to start over from; the subscription goes on after it.
     pub fn snapshot(&mut self) -> Arc<Snapshot> {
-        let begins_after = self.topic.log.read().begins_after();
+        let begins_after = self.topic.log.read().begins_after_place();
         let snapshot = self.topic.snapshot.get_or_make(begins_after, || {
-            let revision = self.hub.all.log.read().latest();
-            Snapshot::new(revision, &self.hub.index, self.service.as_ref())
+            let (revision, place) = {
+                let all = self.hub.all.log.read();
+                (all.latest(), all.latest_place())
+            };
+            Snapshot::new(revision, place, &self.hub.index, self.service.as_ref())
         });
-        self.cursor = Some(snapshot.revision());
+        self.cursor = Some(snapshot.place());
         self.ahead = Arc::clone(snapshot.ahead());
         snapshot
     }

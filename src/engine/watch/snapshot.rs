@@ -17,6 +17,8 @@ use crate::model::{Instance, Revision, ServiceName};
 #[derive(Debug)]
 pub struct Snapshot {
     revision: Revision,
+    /// The place in the log after which changes are told again.
+    place: u64,
     instances: Box<[Arc<Instance>]>,
     /// Services that changed after `revision` and are shown as they were then.
     ahead: Arc<HashMap<ServiceName, Revision>>,
@@ -24,7 +26,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// What the index has; all changes up to `revision` must be in it.
-    pub(super) fn new(revision: Revision, index: &Index, service: Option<&ServiceName>) -> Self {
+    pub(super) fn new(revision: Revision, place: u64, index: &Index, service: Option<&ServiceName>) -> Self {
         let views: Vec<Arc<ServiceView>> = match service {
             Some(name) => index.service(name.as_str()).into_iter().collect(),
             None => index.views(),
@@ -34,12 +36,16 @@ impl Snapshot {
         let mut instances: Box<[Arc<Instance>]> =
             views.iter().flat_map(|view| view.instances()).map(Arc::clone).collect();
         instances.sort_unstable_by_key(|instance| instance.revision);
-        Self { revision, instances, ahead }
+        Self { revision, place, instances, ahead }
     }
 
     /// The revision after which changes are told again.
     pub fn revision(&self) -> Revision {
         self.revision
+    }
+
+    pub(super) fn place(&self) -> u64 {
+        self.place
     }
 
     pub fn instances(&self) -> &[Arc<Instance>] {
@@ -49,11 +55,13 @@ impl Snapshot {
     /// The revision that a reader has come to who was told of the first `count` instances: one that goes on after it
     /// misses nothing.
     pub fn reached(&self, count: usize) -> Revision {
-        match (count.checked_sub(1), self.instances.first()) {
-            (Some(last), _) => self.instances.get(last).map_or(self.revision, |last| last.revision).min(self.revision),
-            (None, Some(first)) => Revision(first.revision.0.saturating_sub(1)).min(self.revision),
-            (None, None) => self.revision,
-        }
+        let next = match self.instances.get(count) {
+            // Those of its revision that were told already are told once more.
+            Some(next) => Revision(next.revision.0.saturating_sub(1)),
+            None => self.revision,
+        };
+        let last = count.checked_sub(1).and_then(|last| self.instances.get(last)).map(|last| last.revision);
+        last.map_or(next, |last| last.min(next)).min(self.revision)
     }
 
     pub(super) fn ahead(&self) -> &Arc<HashMap<ServiceName, Revision>> {
@@ -68,9 +76,9 @@ pub(super) struct Shared(Mutex<Weak<Snapshot>>);
 impl Shared {
     /// The one that others are reading, if every change after it is still known: `begins_after` says since when. So
     /// there is at most one for each time that the whole log was replaced while somebody read.
-    pub fn get_or_make(&self, begins_after: Revision, make: impl FnOnce() -> Snapshot) -> Arc<Snapshot> {
+    pub fn get_or_make(&self, begins_after: u64, make: impl FnOnce() -> Snapshot) -> Arc<Snapshot> {
         let mut shared = self.0.lock();
-        if let Some(snapshot) = shared.upgrade().filter(|snapshot| snapshot.revision >= begins_after) {
+        if let Some(snapshot) = shared.upgrade().filter(|snapshot| snapshot.place >= begins_after) {
             return snapshot;
         }
         let snapshot = Arc::new(make());

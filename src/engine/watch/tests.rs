@@ -263,7 +263,7 @@ async fn nothing_is_kept_for_services_that_nobody_needs() {
 #[test]
 fn large_instances_leave_room_for_few() {
     let window = Window { changes: 1000, octets: 20 * 3 * 255 };
-    let mut log = Log::after(Revision(100));
+    let mut log = Log::after(Revision(100), FIRST_PLACE);
     run(async {
         let engine = engine(1000).await;
         let mut changes = engine.subscribe();

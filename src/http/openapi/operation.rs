@@ -207,7 +207,8 @@ impl Reply {
             }
             Content::Text(kind) => object["content"] = json!({kind: {"schema": {"type": "string"}}}),
             Content::File(kinds) => {
-                object["content"] = kinds.iter().map(|kind| ((*kind).to_owned(), json!({}))).collect::<Map<_, _>>().into()
+                object["content"] =
+                    kinds.iter().map(|kind| ((*kind).to_owned(), json!({}))).collect::<Map<_, _>>().into()
             }
         }
         object

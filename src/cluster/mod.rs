@@ -1,0 +1,18 @@
+//! Servers that share one registry: which of them does what.
+//!
+//! Pure rules, the same on every server. Each server that is live has announced itself under its [`ServerId`]; from who is
+//! live, and from what the registry says, everybody works out alike who keeps which lease, who checks whom, and who tells
+//! which callback. Nothing is negotiated:
+//!
+//! | duty | who has it |
+//! |---|---|
+//! | the lease of an instance, and its removal | the server that took it last ([`Members::keeper`]); when that one is not live, the one that is drawn for the instance |
+//! | the checks of an instance | the one that is drawn for the instance ([`Members::checker`]) |
+//! | the posts of a subscription | the one that is drawn for the subscription ([`Members::poster`]) |
+//!
+//! Drawn by rendezvous hashing: when a server comes or goes, only what it gains or had changes hands.
+
+mod draw;
+mod members;
+
+pub use members::{Members, ServerId};

@@ -1,0 +1,93 @@
+//! What goes wrong, and gets right again.
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt};
+
+use crate::common::etcd::{Member, Wire, free_port, sharing};
+use crate::common::process::Process;
+use crate::common::server::Setup;
+
+/// A server with its wire to etcd.
+pub struct Site {
+    setup: Setup,
+    process: Option<Process>,
+    wire: Wire,
+    pub http: SocketAddr,
+    pub dns: SocketAddr,
+    trouble: Option<(Trouble, Instant)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Killed,
+    Stopped,
+    Stalled,
+    Cut,
+}
+
+impl Site {
+    pub fn start(etcd: &Member) -> Self {
+        let wire = Wire::to(etcd.address());
+        let [http, dns] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
+        let setup = sharing(&wire.url()).http(&http.to_string()).dns(&dns.to_string());
+        let process = setup.start().process;
+        Self { setup, process: Some(process), wire, http, dns, trouble: None }
+    }
+
+    fn begin(&mut self, trouble: Trouble, long: Duration) {
+        match (trouble, &mut self.process) {
+            (Trouble::Killed, process) => drop(process.take().map(|mut process| process.kill9())),
+            (Trouble::Stopped, Some(process)) => process.signal("STOP"),
+            (Trouble::Stopped, None) => {}
+            (Trouble::Stalled, _) => self.wire.stall(),
+            (Trouble::Cut, _) => self.wire.cut(),
+        }
+        self.trouble = Some((trouble, Instant::now() + long));
+    }
+
+    /// Ends its trouble.
+    pub fn heal(&mut self) {
+        let Some((trouble, _)) = self.trouble.take() else { return };
+        match (trouble, &self.process) {
+            (Trouble::Killed, _) => self.process = Some(self.setup.launch()),
+            (Trouble::Stopped, Some(process)) => process.signal("CONT"),
+            (Trouble::Stopped, None) => {}
+            (Trouble::Stalled | Trouble::Cut, _) => self.wire.open(),
+        }
+    }
+
+    pub fn log(&self) -> String {
+        self.process.as_ref().map(Process::log).unwrap_or_default()
+    }
+}
+
+/// Waits a while, ends what has lasted long enough, and begins something new, as long as one server is left in peace.
+pub fn next(sites: &mut [Site], random: &mut StdRng) -> String {
+    let now = Instant::now();
+    let mut told = String::new();
+    for (at, site) in sites.iter_mut().enumerate() {
+        if site.trouble.is_some_and(|(_, until)| until <= now) {
+            told += &format!("server {at} is well again; ");
+            site.heal();
+        }
+    }
+    let well: Vec<usize> = (0..sites.len()).filter(|at| sites[*at].trouble.is_none()).collect();
+    if well.len() > 1 {
+        let at = well[random.random_range(0..well.len())];
+        let kinds = [Trouble::Killed, Trouble::Stopped, Trouble::Stalled, Trouble::Cut];
+        let trouble = kinds[random.random_range(0..kinds.len())];
+        let long = Duration::from_millis(random.random_range(300..8_000));
+        sites[at].begin(trouble, long);
+        told += &format!("server {at}: {trouble:?} for {long:?}");
+    }
+    thread::sleep(pause(random));
+    told
+}
+
+fn pause(random: &mut impl Rng) -> Duration {
+    Duration::from_millis(random.random_range(300..1_500))
+}

@@ -1,0 +1,83 @@
+//! What clients did and saw, and the rules that it is held against.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// The lease of every instance.
+pub const TTL: Duration = Duration::from_secs(4);
+
+/// What is known of an instance from the replies to its own calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    Registered,
+    Deregistered,
+    /// The last call got no reply, or one that leaves it open.
+    Open,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    /// When each call began and ended that was answered by "your lease is renewed".
+    renewals: Vec<(Instant, Instant)>,
+    known: Option<Known>,
+}
+
+/// Everything that was recorded.
+#[derive(Debug, Default)]
+pub struct History {
+    told: Mutex<BTreeMap<usize, Told>>,
+    /// Which server was asked between when and when, and which steady instances were not in its answer.
+    seen: Mutex<Vec<Seen>>,
+}
+
+type Seen = (usize, Instant, Instant, Vec<usize>);
+
+impl History {
+    pub fn renewed(&self, instance: usize, began: Instant) {
+        let mut told = self.told.lock().expect("nobody panics");
+        told.entry(instance).or_default().renewals.push((began, Instant::now()));
+    }
+
+    pub fn known(&self, instance: usize, known: Known) {
+        self.told.lock().expect("nobody panics").entry(instance).or_default().known = Some(known);
+    }
+
+    pub fn state(&self) -> BTreeMap<usize, Known> {
+        let told = self.told.lock().expect("nobody panics");
+        told.iter().filter_map(|(instance, told)| Some((*instance, told.known?))).collect()
+    }
+
+    pub fn saw(&self, server: usize, began: Instant, missing: Vec<usize>) {
+        self.seen.lock().expect("nobody panics").push((server, began, Instant::now(), missing));
+    }
+
+    /// Each answer without an instance that was heard all the time: from one renewal to the next, and from the last one
+    /// before the answer to its end, less than a ttl.
+    pub fn broken(&self) -> Vec<String> {
+        let (told, seen) = (self.told.lock().expect("nobody panics"), self.seen.lock().expect("nobody panics"));
+        let mut broken = Vec::new();
+        for (server, began, ended, missing) in seen.iter() {
+            for instance in missing {
+                let renewals = &told[instance].renewals;
+                // What was renewed counts from when it was asked for: the server did so no sooner.
+                let before: Vec<Instant> =
+                    renewals.iter().filter(|(_, done)| done < began).map(|(asked, _)| *asked).collect();
+                let gaps = before.windows(2).map(|pair| pair[1] - pair[0]);
+                let longest = gaps.chain(before.last().map(|last| *ended - *last)).max();
+                if longest.is_some_and(|longest| longest < TTL) {
+                    broken
+                        .push(format!("server {server} answered without instance {instance}, heard every {longest:?}"));
+                }
+            }
+        }
+        broken
+    }
+
+    pub fn summary(&self) -> String {
+        let (told, seen) = (self.told.lock().expect("nobody panics"), self.seen.lock().expect("nobody panics"));
+        let renewals: usize = told.values().map(|told| told.renewals.len()).sum();
+        let without = seen.iter().filter(|(.., missing)| !missing.is_empty()).count();
+        format!("{renewals} renewals, {} answers, {without} of them without an instance that was unheard", seen.len())
+    }
+}
