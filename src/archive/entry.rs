@@ -52,7 +52,6 @@ fn number(kind: Kind) -> u8 {
 
 /// A record that was read.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are instances")]
 pub enum Restored {
     Instance(Stored),
     Record(Record),

@@ -113,7 +113,7 @@ impl Present {
 }
 
 impl Round<'_> {
-    /// Reads a query, if the [hot path](super::hot) may answer this client. What it does not answer, here and in what
+    /// Reads a query, if the hot path may answer this client. What it does not answer, here and in what
     /// follows, is for [`Responder::respond`].
     pub fn read<'p>(&self, packet: &'p [u8], client: &Client) -> Option<Asked<'p>> {
         let Settings { allow, require_cookies, .. } = &self.present.settings;
@@ -141,7 +141,7 @@ impl Round<'_> {
         out: &mut [u8],
     ) -> Option<Hit> {
         let (hot, revision) = (self.present.hot.as_ref()?, self.reading.as_ref()?.revision());
-        hot.answer(asked, target, transport == Transport::Udp, revision, scratch, random, out)
+        hot.answer((asked, target), transport == Transport::Udp, revision, scratch, random, out)
     }
 
     /// All of it in one, for a single query.

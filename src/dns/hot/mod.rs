@@ -141,8 +141,7 @@ impl Hot {
     /// `out`, and over UDP into a datagram. `random` decides the order of records.
     pub fn answer(
         &self,
-        asked: &Asked<'_>,
-        target: Target<'_>,
+        (asked, target): (&Asked<'_>, Target<'_>),
         over_udp: bool,
         revision: Revision,
         scratch: &mut Scratch,
