@@ -91,9 +91,12 @@ impl Store for Alone {
             }
             engine::Write::Remove(name) => (Place::Record(name), Write::Remove),
         };
-        let writes = batch.writes.into_iter().map(write).collect();
-        let outcome = writer.commit(Transaction { requires: Vec::new(), writes }).await?;
-        assert!(matches!(outcome, Outcome::Committed(_)), "nothing was required");
+        let writes: Vec<_> = batch.writes.into_iter().map(write).collect();
+        // What the engine writes together is far less; etcd takes so many operations at once by default.
+        for part in writes.chunks(128) {
+            let outcome = writer.commit(Transaction { requires: Vec::new(), writes: part.to_vec() }).await?;
+            assert!(matches!(outcome, Outcome::Committed(_)), "nothing was required");
+        }
         Ok(())
     }
 }
