@@ -10,6 +10,7 @@ mod checks;
 mod clock;
 mod commits;
 mod deliveries;
+mod expiries;
 mod index;
 mod metrics;
 mod publish;
@@ -35,6 +36,7 @@ use tokio::time::Instant;
 pub use checks::{CheckError, CheckRequest, CheckRequests, Checked, Checks, ChecksState, Upcoming};
 pub use clock::Clock;
 pub use deliveries::{Deliveries, Delivery, Progress};
+pub use expiries::Expiries;
 pub use index::{Index, Reading};
 pub use metrics::{CheckMetrics, CheckOutcome, Metrics};
 pub use records::Records;
@@ -79,7 +81,16 @@ pub struct Engine {
     sharing: Arc<Sharing>,
     writes: mpsc::Sender<Request>,
     notes: mpsc::Sender<Request>,
+    questions: expiries::Ask,
     hub: Arc<Hub>,
+}
+
+/// What the engine's task takes from: the other ends of what a handle has.
+#[derive(Debug)]
+struct Queues {
+    writes: mpsc::Receiver<Request>,
+    notes: mpsc::Receiver<Request>,
+    questions: expiries::Questions,
 }
 
 /// Commands on their way to the engine, with where the results go if anyone waits for them. They are carried out in
@@ -136,25 +147,22 @@ impl Engine {
 
     /// The same, keeping so much of the past for those who watch.
     pub fn with_window<S: Store>(store: S, rules: Rules, clock: Clock, window: Window) -> (Self, Runner<S>) {
-        let (engine, writes, notes) = Self::unattached(&rules, clock, window);
-        let runner = Runner::new(&engine, store, rules, writes, notes);
+        let (engine, queues) = Self::unattached(&rules, clock, window);
+        let runner = Runner::new(&engine, store, rules, queues);
         (engine, runner)
     }
 
     /// An engine over a store that others write too.
     pub fn sharing<S: shared::SharedStore>(store: S, rules: Rules, clock: Clock) -> (Self, shared::Runner<S>) {
-        let (engine, writes, notes) = Self::unattached(&rules, clock, Window::USUAL);
-        let runner = shared::Runner::new(&engine, store, rules, writes, notes);
+        let (engine, queues) = Self::unattached(&rules, clock, Window::USUAL);
+        let runner = shared::Runner::new(&engine, store, rules, queues);
         (engine, runner)
     }
 
-    fn unattached(
-        rules: &Rules,
-        clock: Clock,
-        window: Window,
-    ) -> (Self, mpsc::Receiver<Request>, mpsc::Receiver<Request>) {
+    fn unattached(rules: &Rules, clock: Clock, window: Window) -> (Self, Queues) {
         let (writes, write_queue) = mpsc::channel(QUEUE);
         let (notes, note_queue) = mpsc::channel(QUEUE);
+        let (questions, asked) = expiries::questions();
         let index = Arc::<Index>::default();
         let records = Arc::<Records>::default();
         let hub = Arc::new(Hub::new(Arc::clone(&index), Arc::clone(&records), window));
@@ -162,9 +170,22 @@ impl Engine {
         let load_rules = Arc::new(RwLock::new(rules.load));
         let holds = Arc::new(Holds::new(Arc::default()));
         let (metrics, sharing, publishing) = (Arc::<Metrics>::default(), Arc::<Sharing>::default(), Arc::default());
-        let engine =
-            Self { index, records, caches, clock, load_rules, holds, metrics, sharing, publishing, writes, notes, hub };
-        (engine, write_queue, note_queue)
+        let engine = Self {
+            index,
+            records,
+            caches,
+            clock,
+            load_rules,
+            holds,
+            metrics,
+            sharing,
+            publishing,
+            writes,
+            notes,
+            questions,
+            hub,
+        };
+        (engine, Queues { writes: write_queue, notes: note_queue, questions: asked })
     }
 
     pub fn index(&self) -> &Arc<Index> {

@@ -29,9 +29,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::caches::Caches;
 use super::commits::Commits;
+use super::expiries::{Questions, TOLD};
 use super::publish::Publisher;
 use super::writers::{Commands, HANGS, Replies, Underway, Writers, refuse};
-use super::{Clock, Engine, Loaded, Metrics, Request, Results, Standstill, Store, StoreError, WriteError};
+use super::{Clock, Engine, Loaded, Metrics, Queues, Request, Results, Standstill, Store, StoreError, WriteError};
 use crate::model::{LoadRules, Moment, Revision, Tick};
 use crate::registry::{Changes, Command, Done, RecordName, Registry, Rules};
 
@@ -62,6 +63,7 @@ pub struct Runner<S> {
     standstill: Option<Standstill>,
     writes: mpsc::Receiver<Request>,
     notes: mpsc::Receiver<Request>,
+    questions: Questions,
     /// The store knows that revisions up to here are in use.
     reserved: Revision,
     /// Records whose newest state the store does not have yet.
@@ -70,13 +72,8 @@ pub struct Runner<S> {
 }
 
 impl<S: Store> Runner<S> {
-    pub(super) fn new(
-        engine: &Engine,
-        store: S,
-        rules: Rules,
-        writes: mpsc::Receiver<Request>,
-        notes: mpsc::Receiver<Request>,
-    ) -> Self {
+    pub(super) fn new(engine: &Engine, store: S, rules: Rules, queues: Queues) -> Self {
+        let Queues { writes, notes, questions } = queues;
         Self {
             registry: Registry::new(rules.clone(), Revision::ZERO),
             commits: Commits::to(store),
@@ -90,6 +87,7 @@ impl<S: Store> Runner<S> {
             standstill: None,
             writes,
             notes,
+            questions,
             reserved: Revision::ZERO,
             unsaved: BTreeSet::new(),
             save_at: None,
@@ -143,6 +141,7 @@ impl<S: Store> Runner<S> {
                 () = at(self.save_at), if free => self.save(),
                 (took, result) = self.commits.ended() => self.ended(took, result).await,
                 () = at(give_up) => self.give_up(),
+                Some(asked) = self.questions.recv() => drop(asked.send(self.registry.next_expiries(TOLD))),
             }
         }
         self.finish().await;

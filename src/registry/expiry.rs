@@ -1,16 +1,19 @@
 //! What happens by itself: leases run out, holds end, weights ramp up, instances are removed.
 
-use std::collections::VecDeque;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use super::protection::{Hold, Overdue, Scope, Standing};
-use super::service::{Due, Entry, Service};
+use super::service::{Due, Entry, SLOT, Service};
 use super::{Change, Changes, Registry};
 use crate::model::{Condition, Instance, Key, LeaseTtl, Moment, Tick};
 
 /// Deadlines that are carried out in one go. A million leases may run out together, and whoever wants something else
-/// waits for no more than this, a few milliseconds.
-const STEP: usize = 1024;
+/// waits for this a few times at most, a millisecond each.
+const STEP: usize = 256;
+
+/// Deadlines that are looked at for one who asks what runs out next.
+const LOOK: usize = 1024;
 
 /// Leases that have run out, on their way to what becomes of them.
 #[derive(Debug, Default)]
@@ -18,6 +21,12 @@ pub(super) struct Expiring {
     /// Not judged yet: those that run out together are judged together, when all have been looked at.
     overdue: Vec<Overdue>,
     judged: VecDeque<(Key, Sentence)>,
+}
+
+impl Expiring {
+    pub fn is_empty(&self) -> bool {
+        self.overdue.is_empty() && self.judged.is_empty()
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -30,12 +39,30 @@ enum Sentence {
 impl Registry {
     /// The earliest deadline, to be given to [`Self::expire`] once it has come.
     pub fn next_deadline(&self) -> Option<Tick> {
-        let waiting = !self.expiring.overdue.is_empty() || !self.expiring.judged.is_empty();
-        let waiting = waiting.then_some(Tick(0));
+        let waiting = (!self.expiring.is_empty()).then_some(Tick(0));
         waiting.into_iter().chain(self.deadlines.first()).chain(self.protection.review_at()).min()
     }
 
-    /// Carries out deadlines that have come, as many as take a few milliseconds; [`Self::next_deadline`] tells when there
+    /// The leases that run out next, at most so many, the earliest first. A heartbeat moves its lease and not its deadline,
+    /// so some deadlines are looked at before it is known which leases are near; when more than [`LOOK`] in a row were
+    /// renewed, these are the earliest of so many.
+    pub fn next_expiries(&self, at_most: usize) -> Vec<(Tick, Key)> {
+        let mut next: BinaryHeap<(Tick, &Key)> = BinaryHeap::with_capacity(at_most + 1);
+        for (due, instance) in self.deadlines.iter().take(LOOK) {
+            let last = next.peek().filter(|_| next.len() == at_most).map(|(last, _)| *last);
+            // No lease ends earlier than a slot before its deadline.
+            if last.is_some_and(|last| last.0 + SLOT <= due.0) {
+                break;
+            }
+            next.extend(instance.pulse.deadline().map(|ends| (ends, &instance.key)));
+            if next.len() > at_most {
+                next.pop();
+            }
+        }
+        next.into_sorted_vec().into_iter().map(|(ends, key)| (ends, key.clone())).collect()
+    }
+
+    /// Carries out deadlines that have come, as many as take about a millisecond; [`Self::next_deadline`] tells when there
     /// are more. One whose lease was renewed meanwhile is armed anew.
     pub fn expire(&mut self, now: Moment, changes: &mut Changes) {
         let mut left = STEP;
@@ -63,7 +90,10 @@ impl Registry {
         let instance = Arc::clone(&entry.instance);
         match entry.what_is_due(&self.rules, now.tick) {
             Due::Nothing => self.rearm(&key),
-            Due::Lease if self.is_protected(&key) => self.expiring.overdue.extend(overdue(&instance)),
+            // Where nothing is ever held, a million need not be kept until all have been counted.
+            Due::Lease if self.rules.protection.holds_any() && self.is_protected(&key) => {
+                self.expiring.overdue.extend(overdue(&instance));
+            }
             Due::Lease => self.lapse(&key, now, changes),
             Due::Weight { ramp, capacity } => {
                 let condition = Condition { ramp, capacity, ..instance.condition.clone() };

@@ -13,7 +13,7 @@ use crate::model::{
 
 /// Deadlines are carried out together this often, in milliseconds: leases that run out together are judged together,
 /// and nobody is served longer than promised.
-const SLOT: u64 = 250;
+pub(super) const SLOT: u64 = 250;
 /// Weights that wait for others grow or shrink together this often, in milliseconds.
 const WEIGHT_SLOT: u64 = 1_000;
 /// A service that grows gets room for one more for each so many that it has: none to spare while it is small, and a large
@@ -218,20 +218,28 @@ impl Service {
         self.find(id.as_str()).ok().map(|at| &mut self.entries[at])
     }
 
-    /// Adds an entry whose id is not there.
-    pub fn insert(&mut self, entry: Entry) {
-        self.count(&entry.instance, entry.leased);
-        let at = self.find(entry.instance.key.id.as_str()).unwrap_or_else(|at| at);
-        insert(&mut self.entries, at, entry);
-    }
-
-    /// Lets a later revision take the place of the instance of its id, which is there.
-    pub fn follow(&mut self, instance: &Arc<Instance>, slow_start: Option<Span>, now: Tick) {
-        let Ok(at) = self.find(instance.key.id.as_str()) else { return };
-        let (before, leased) = (Arc::clone(&self.entries[at].instance), self.entries[at].leased);
-        self.discount(&before, leased);
-        self.entries[at].follow(Arc::clone(instance), slow_start, now);
+    /// Makes an instance the current one of its id. One that was not there gets the place that `enter` gives.
+    pub fn put(
+        &mut self,
+        instance: &Arc<Instance>,
+        enter: impl FnOnce() -> Place,
+        slow_start: Option<Span>,
+        now: Tick,
+    ) -> &Entry {
+        let at = match self.find(instance.key.id.as_str()) {
+            Ok(at) => {
+                let (before, leased) = (Arc::clone(&self.entries[at].instance), self.entries[at].leased);
+                self.discount(&before, leased);
+                self.entries[at].follow(Arc::clone(instance), slow_start, now);
+                at
+            }
+            Err(at) => {
+                insert(&mut self.entries, at, Entry::new(Arc::clone(instance), enter(), slow_start, now));
+                at
+            }
+        };
         self.count(instance, self.entries[at].leased);
+        &self.entries[at]
     }
 
     pub fn remove(&mut self, id: &InstanceId) -> Option<Entry> {

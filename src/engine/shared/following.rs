@@ -9,8 +9,8 @@ use super::port::{Fact, Found, Place, Snapshot, State, Write, Writer};
 use super::sharing::Sharing;
 use super::unit::{Unit, Waiting};
 use crate::cluster::{Members, ServerId};
-use crate::engine::Clock;
 use crate::engine::publish::Publisher;
+use crate::engine::{Clock, Expiries};
 use crate::model::{Capacity, Instance, Key, Moment, Revision, ServiceName, Tick};
 use crate::registry::{Change, Changes, Command, Done, Event, Record, RecordName, Refusal, Registry, Rules};
 
@@ -73,6 +73,11 @@ impl Following {
             Done::Stands(tried) => Done::Stands(now(tried)),
             other @ (Done::Deregistered | Done::Marked(_) | Done::Noted) => other,
         }
+    }
+
+    /// The leases that are kept here and run out next, at most so many.
+    pub fn next_expiries(&self, at_most: usize) -> Expiries {
+        self.registry.next_expiries(at_most)
     }
 
     /// When something next becomes due.

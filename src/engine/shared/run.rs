@@ -13,9 +13,10 @@ use super::port::{News, Outcome, Place, SharedStore, Transaction, Write, Writer}
 use super::round::Queue;
 use super::unit::{OCTETS, Subject, Unit, Waiting, pack};
 use crate::engine::caches::Caches;
+use crate::engine::expiries::TOLD;
 use crate::engine::publish::Publisher;
 use crate::engine::run::{at, gather};
-use crate::engine::{Clock, Engine, Metrics, Request, Standstill, StoreError, Work, WriteError};
+use crate::engine::{Clock, Engine, Metrics, Queues, Request, Standstill, StoreError, Work, WriteError};
 use crate::model::{LoadRules, Revision, Tick};
 use crate::registry::{Command, Done, Rules};
 
@@ -38,8 +39,7 @@ pub struct Runner<S: SharedStore> {
     clock: Clock,
     metrics: Arc<Metrics>,
     standstill: Option<Standstill>,
-    writes: mpsc::Receiver<Request>,
-    notes: mpsc::Receiver<Request>,
+    queues: Queues,
 }
 
 /// Both ends of a store that is in use.
@@ -72,13 +72,7 @@ struct At<W> {
 }
 
 impl<S: SharedStore> Runner<S> {
-    pub(in crate::engine) fn new(
-        engine: &Engine,
-        store: S,
-        rules: Rules,
-        writes: mpsc::Receiver<Request>,
-        notes: mpsc::Receiver<Request>,
-    ) -> Self {
+    pub(in crate::engine) fn new(engine: &Engine, store: S, rules: Rules, queues: Queues) -> Self {
         let (publisher, sharing) = (Publisher::new(engine), Arc::clone(&engine.sharing));
         Self {
             following: Following::new(store.id(), rules, publisher, sharing, engine.clock.clone()),
@@ -90,8 +84,7 @@ impl<S: SharedStore> Runner<S> {
             clock: engine.clock.clone(),
             metrics: Arc::clone(&engine.metrics),
             standstill: None,
-            writes,
-            notes,
+            queues,
         }
     }
 }
@@ -127,7 +120,7 @@ impl<S: SharedStore> Work for Runner<S> {
 
     async fn run(self, stop: impl Future<Output = ()>) {
         let Self { following, queue, caches, load_rules, clock, metrics, standstill, .. } = self;
-        let (mut writes, mut notes) = (self.writes, self.notes);
+        let Queues { mut writes, mut notes, mut questions } = self.queues;
         let Some(Opened { writer, mut news }) = self.open else { return };
         let (flights, landed) = (JoinSet::new(), Vec::new());
         let (pause_until, away) = (None, None);
@@ -165,6 +158,7 @@ impl<S: SharedStore> Work for Runner<S> {
                     None => break,
                 },
                 () = at(due) => at_work.tick(),
+                Some(asked) = questions.recv() => drop(asked.send(at_work.following.next_expiries(TOLD))),
             }
         }
         // Whoever still waits is told by the end of the queues.

@@ -143,6 +143,11 @@ fn fill_many(shell: &mut Shell, instances: usize, opt_out: bool) {
     }
 }
 
+/// How 3,000 are carried out.
+fn steps_of_3_000() -> Vec<usize> {
+    [vec![256; 11], vec![184]].concat()
+}
+
 #[test]
 fn very_many_lapses_come_in_steps() {
     let mut shell = Shell::new();
@@ -151,7 +156,7 @@ fn very_many_lapses_come_in_steps() {
     while shell.registry.next_deadline() <= Some(Tick(shell.now)) {
         lapsed.push(shell.pass(0).len());
     }
-    assert_eq!(lapsed, [1_024, 1_024, 952]);
+    assert_eq!(lapsed, steps_of_3_000());
     assert_eq!(shell.registry.next_deadline(), Some(Tick(70_000)), "until they are reaped");
 }
 
@@ -178,6 +183,42 @@ fn very_many_that_run_out_together_are_judged_together() {
         }
         most = most.max(shell.pass(0).len());
     }
-    assert_eq!((scopes(&shell), most), (vec![], 1_024));
+    assert_eq!((scopes(&shell), most), (vec![], 256));
     assert_eq!((0..300).map(|number| count(&shell, &format!("s{number}"), Status::Lapsed)).sum::<usize>(), 3_000);
+}
+
+#[test]
+fn the_next_expiries_are_told_in_order_whatever_was_renewed() {
+    let mut shell = Shell::new();
+    for (id, ttl) in [("long", "1m"), ("renewed", "10s"), ("short", "20s"), ("never", "none"), ("near", "30s")] {
+        shell.register(id, json!({ "ttl": ttl })).0.unwrap();
+    }
+    let told = |shell: &Shell, at_most: usize| -> Vec<(u64, String)> {
+        let told = shell.registry.next_expiries(at_most);
+        told.into_iter().map(|(ends, key)| (ends.0, key.id.to_string())).collect()
+    };
+    let expected = |of: &[(u64, &str)]| of.iter().map(|(ends, id)| (*ends, (*id).to_owned())).collect::<Vec<_>>();
+    let all = [(10_000, "renewed"), (20_000, "short"), (30_000, "near"), (60_000, "long")];
+    assert_eq!(told(&shell, 10), expected(&all));
+    assert_eq!(told(&shell, 0), []);
+    // Its deadline still says ten seconds.
+    shell.registry.instance(&key("web", "renewed")).unwrap().pulse.renew(Tick(9_999));
+    assert_eq!(told(&shell, 1), expected(&[(19_999, "renewed")]));
+    shell.registry.instance(&key("web", "renewed")).unwrap().pulse.renew(Tick(15_000));
+    assert_eq!(told(&shell, 2), expected(&[(20_000, "short"), (25_000, "renewed")]));
+}
+
+#[test]
+fn where_nothing_is_ever_held_leases_lapse_in_steps() {
+    let mut shell = Shell::new();
+    shell.registry.rules.protection.max = Span::from_secs(0);
+    fill(&mut shell, "web", 3_000);
+    shell.now = 10_000;
+    let mut lapsed = Vec::new();
+    while shell.registry.next_deadline().is_some_and(|due| due.0 <= shell.now) {
+        lapsed.push(shell.pass(0).len());
+        assert!(shell.registry.expiring.is_empty());
+    }
+    assert_eq!(lapsed, steps_of_3_000(), "each is told as soon as it lapsed, and none is gathered");
+    assert_eq!(count(&shell, "web", Status::Lapsed), 3_000);
 }
