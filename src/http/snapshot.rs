@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +55,8 @@ pub async fn snapshot(State(api): State<Api>, mut params: Params) -> Result<Resp
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
     let body = stream::unfold(parts, |mut parts| async move { Some((Ok::<_, Infallible>(parts.next()?), parts)) });
+    // Whoever compresses the stream asks on after its end.
+    let body = body.fuse();
     Ok(stamped((headers, Body::from_stream(body)).into_response(), revision))
 }
 
