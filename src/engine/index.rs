@@ -5,10 +5,11 @@
 
 mod addresses;
 mod counts;
+mod names;
 mod sorted;
 
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -16,6 +17,7 @@ use ipnet::IpNet;
 
 use self::addresses::Addresses;
 use self::counts::Counts;
+use self::names::Names;
 use self::sorted::Sorted;
 use crate::answer::{Block, Live, PROTOCOLS, ServiceView};
 use crate::model::{Instance, Key, Protocol, Revision, ServiceName, Status};
@@ -34,6 +36,10 @@ struct Published {
 #[derive(Debug, Default)]
 pub struct Index {
     services: Services,
+    /// Those of the services.
+    names: Names,
+    /// Of the services that are in panic.
+    panicking: Names,
     /// How many services have instances of each protocol: the names `_tcp` and `_udp` exist below the apex as long.
     protocols: [AtomicUsize; 2],
     /// The services of which an instance is served, each with its protocol: what DNS-SD lists.
@@ -81,21 +87,12 @@ impl Index {
 
     /// All views, in the order of their names.
     pub fn views(&self) -> Vec<Arc<ServiceView>> {
-        let mut views: Vec<_> = self.services.pin().values().map(|service| Arc::clone(&service.view)).collect();
-        views.sort_unstable_by(|a, b| a.name().cmp(b.name()));
-        views
+        self.views_from(Bound::Unbounded).collect()
     }
 
-    /// The first views in the order of their names, at most so many.
-    pub fn first_views(&self, at_most: usize) -> Vec<Arc<ServiceView>> {
-        let services = self.services.pin();
-        let mut all: Vec<_> = services.iter().collect();
-        if at_most < all.len() {
-            all.select_nth_unstable_by(at_most, |(a, _), (b, _)| a.cmp(b));
-            all.truncate(at_most);
-        }
-        all.sort_unstable_by_key(|(name, _)| *name);
-        all.into_iter().map(|(_, service)| Arc::clone(&service.view)).collect()
+    /// The views from a name on, in the order of their names, each as it is when it is come to.
+    pub fn views_from<'a>(&'a self, start: Bound<&str>) -> impl Iterator<Item = Arc<ServiceView>> + use<'a> {
+        self.names.from(start).filter_map(|name| self.service(name.as_str()))
     }
 
     /// How many services have instances.
@@ -113,6 +110,11 @@ impl Index {
         self.counts.panicking()
     }
 
+    /// The names of the services that are in panic, in order.
+    pub fn panicking_names(&self) -> impl Iterator<Item = ServiceName> {
+        self.panicking.from(Bound::Unbounded)
+    }
+
     /// Keeps which instances have an address inside these prefixes, from now on. To be called once, before anything is
     /// published.
     pub fn keep_addresses(&self, prefixes: &[IpNet]) {
@@ -127,6 +129,8 @@ impl Index {
         let leaving =
             self.addresses.get().map(|addresses| (addresses, addresses.prepare(old.as_deref(), new.as_deref())));
         self.count_protocols(new.as_deref(), |counter| counter.fetch_add(1, Ordering::AcqRel));
+        let panics = |view: &Option<Arc<ServiceView>>| view.as_ref().is_some_and(|view| view.is_panicking());
+        self.names.turn(name, old.is_some(), old.is_some() || new.is_some());
         match &new {
             Some(view) => {
                 let published = Published { view: Arc::clone(view), block: view.block().cloned() };
@@ -134,6 +138,8 @@ impl Index {
             }
             None => services.remove(name).map(drop),
         };
+        self.names.turn(name, true, new.is_some());
+        self.panicking.turn(name, panics(&old), panics(&new));
         self.list(old.as_deref(), new.as_deref());
         self.counts.replace(old.as_deref(), new.as_deref());
         self.count_protocols(old.as_deref(), |counter| counter.fetch_sub(1, Ordering::AcqRel));

@@ -4,6 +4,7 @@
 //! No number of instances makes a scrape longer than its bounds do.
 
 use std::convert::Infallible;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -86,7 +87,7 @@ fn registry(api: &Api, to: &mut Exposition) {
 
 fn services(api: &Api, to: &mut Exposition) {
     let index = api.engine.index();
-    let (views, all) = (index.first_views(SERVICES), index.services());
+    let views: Vec<_> = index.views_from(Bound::Unbounded).take(SERVICES).collect();
     let help = "Registered instances by service and status, of the first 1,000 services by name.";
     let mut family = to.family("srvd_service_instances", Type::Gauge, help);
     for view in &views {
@@ -96,7 +97,7 @@ fn services(api: &Api, to: &mut Exposition) {
         }
     }
     let help = "Services that srvd_service_instances leaves out.";
-    to.gauge("srvd_services_left_out", help, all.saturating_sub(views.len()));
+    to.gauge("srvd_services_left_out", help, index.services().saturating_sub(views.len()));
 }
 
 fn protection(api: &Api, to: &mut Exposition) {

@@ -1,6 +1,7 @@
 //! Calls about services.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -24,13 +25,13 @@ pub async fn list(State(api): State<Api>, mut params: Params) -> Result<Response
     let with_instances = params.one("instances", params::boolean)?.unwrap_or(false);
     params.finish()?;
     let mut head = Map::from_iter([("revision".to_owned(), api.engine.revision().0.into())]);
-    let listed = |view: &Arc<ServiceView>| {
-        let name = view.name().as_str();
-        let tagged = |tag: &String| view.instances().iter().any(|instance| has_tag(instance, tag));
-        name.starts_with(&prefix) && name > after.as_str() && tags.iter().all(tagged)
-    };
+    let tagged =
+        |view: &Arc<ServiceView>| tags.iter().all(|tag| view.instances().iter().any(|instance| has_tag(instance, tag)));
     let limit = limit.map_or(usize::MAX, |limit| limit as usize);
-    let mut views = api.engine.index().views().into_iter().filter(listed);
+    let index = api.engine.index();
+    let start = if after < prefix { Bound::Included(prefix.as_str()) } else { Bound::Excluded(after.as_str()) };
+    let begun = index.views_from(start).take_while(|view| view.name().as_str().starts_with(&prefix));
+    let mut views = begun.filter(tagged);
     let page: Vec<_> = views.by_ref().take(limit).collect();
     // Where the next page begins, if there is one: what to give as `after`.
     if let (Some(last), Some(_)) = (page.last(), views.next()) {
