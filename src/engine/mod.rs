@@ -9,6 +9,7 @@ mod caches;
 mod checks;
 mod clock;
 mod deliveries;
+mod expiries;
 mod index;
 mod metrics;
 mod publish;
@@ -30,6 +31,7 @@ use tokio::time::Instant;
 pub use checks::{CheckError, CheckRequest, CheckRequests, Checked, Checks, ChecksState, Upcoming};
 pub use clock::Clock;
 pub use deliveries::{Deliveries, Delivery, Progress};
+pub use expiries::Expiries;
 pub use index::{Index, Reading};
 pub use metrics::{CheckMetrics, CheckOutcome, Metrics};
 pub use records::Records;
@@ -68,6 +70,7 @@ pub struct Engine {
     metrics: Arc<Metrics>,
     writes: mpsc::Sender<Request>,
     notes: mpsc::Sender<Request>,
+    questions: expiries::Ask,
     hub: Arc<Hub>,
 }
 
@@ -127,6 +130,7 @@ impl Engine {
     pub fn with_window<S: Store>(store: S, rules: Rules, clock: Clock, window: Window) -> (Self, Runner<S>) {
         let (writes, write_queue) = mpsc::channel(QUEUE);
         let (notes, note_queue) = mpsc::channel(QUEUE);
+        let (questions, asked) = expiries::questions();
         let index = Arc::<Index>::default();
         let records = Arc::<Records>::default();
         let hub = Arc::new(Hub::new(Arc::clone(&index), Arc::clone(&records), window));
@@ -134,8 +138,8 @@ impl Engine {
         let load_rules = Arc::new(RwLock::new(rules.load));
         let holds = Arc::new(Holds::new(Arc::default()));
         let metrics = Arc::<Metrics>::default();
-        let engine = Self { index, records, caches, clock, load_rules, holds, metrics, writes, notes, hub };
-        let runner = Runner::new(&engine, store, rules, write_queue, note_queue);
+        let engine = Self { index, records, caches, clock, load_rules, holds, metrics, writes, notes, questions, hub };
+        let runner = Runner::new(&engine, store, rules, write_queue, note_queue, asked);
         (engine, runner)
     }
 

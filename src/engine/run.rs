@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::caches::Caches;
+use super::expiries::{Questions, TOLD};
 use super::publish::Publisher;
 use super::{Batch, Clock, Engine, Metrics, Request, Results, Standstill, Store, StoreError, Write, WriteError};
 use crate::model::{LoadRules, Moment, Revision, Tick};
@@ -43,6 +44,7 @@ pub struct Runner<S> {
     standstill: Option<Standstill>,
     writes: mpsc::Receiver<Request>,
     notes: mpsc::Receiver<Request>,
+    questions: Questions,
     /// The store knows that revisions up to here are in use.
     reserved: Revision,
     /// Records whose newest state the store does not have yet.
@@ -57,6 +59,7 @@ impl<S: Store> Runner<S> {
         rules: Rules,
         writes: mpsc::Receiver<Request>,
         notes: mpsc::Receiver<Request>,
+        questions: Questions,
     ) -> Self {
         Self {
             registry: Registry::new(rules.clone(), Revision::ZERO),
@@ -70,6 +73,7 @@ impl<S: Store> Runner<S> {
             standstill: None,
             writes,
             notes,
+            questions,
             reserved: Revision::ZERO,
             unsaved: BTreeSet::new(),
             save_at: None,
@@ -115,6 +119,7 @@ impl<S: Store> Runner<S> {
                     Some(writes) => self.write(writes).await,
                 },
                 () = at(self.save_at) => self.save().await,
+                Some(asked) = self.questions.recv() => drop(asked.send(self.registry.next_expiries(TOLD))),
             }
         }
         self.finish().await;

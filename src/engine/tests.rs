@@ -392,3 +392,51 @@ async fn many_leases_are_revived_together() {
     assert!(matches!(results[..], [Ok(_), Err(WriteError::Refused(Refusal::Unknown(_))), Ok(_)]));
     assert_eq!((bench.status("a"), bench.status("b")), (Some(Status::Healthy), Some(Status::Healthy)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_views_agree_with_all_of_them_while_services_come_and_go() {
+    let bench = bench().await;
+    let index = bench.engine.index();
+    let of = |number: usize| Key { service: ServiceName::parse(&format!("s{number}")).unwrap(), id: key("a").id };
+    let mut there = std::collections::BTreeSet::new();
+    // Numbers that are spread over the names, and are met again.
+    for number in (0..600).map(|turn| turn * 7919 % 263) {
+        let Command::Register { registration, .. } = register("a", 1) else { unreachable!() };
+        let command = match there.take(&of(number).service) {
+            Some(_) => Command::Deregister { key: of(number) },
+            None => {
+                there.insert(of(number).service);
+                Command::Register { key: of(number), registration, only_new: true }
+            }
+        };
+        bench.engine.write(command).await.unwrap();
+        let names = |views: Vec<Arc<crate::answer::ServiceView>>| -> Vec<ServiceName> {
+            views.iter().map(|view| view.name().clone()).collect()
+        };
+        let all: Vec<ServiceName> = there.iter().cloned().collect();
+        assert_eq!(names(index.views()), all);
+        let mut paged: Vec<ServiceName> = Vec::new();
+        loop {
+            let after = paged.last().map_or("", ServiceName::as_str).to_owned();
+            let page = names(index.views_from(std::ops::Bound::Excluded(&after)).take(50).collect());
+            if page.is_empty() {
+                break;
+            }
+            paged.extend(page);
+        }
+        assert_eq!(paged, all);
+    }
+    assert!(!there.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_expiries_are_told_by_the_task_and_waited_for_only_so_long() {
+    let mut bench = bench().await;
+    bench.write_all(vec![register("a", 1), with_ttl("20s")]).await;
+    bench.engine.write(register("b", 1)).await.unwrap();
+    let told = bench.engine.next_expiries().await.unwrap();
+    assert_eq!(told[0], (Tick(10_000), key("b")));
+    bench.task.abort();
+    assert!((&mut bench.task).await.unwrap_err().is_cancelled());
+    assert_eq!(bench.engine.next_expiries().await, None);
+}

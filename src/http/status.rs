@@ -1,8 +1,6 @@
 //! Calls about the server itself.
 
-use std::collections::BinaryHeap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -13,8 +11,7 @@ use serde_json::{Map, Value, json};
 use super::params::Params;
 use super::problem::Problem;
 use super::{Api, render};
-use crate::answer::ServiceView;
-use crate::engine::Upcoming;
+use crate::engine::{Expiries, Upcoming};
 use crate::model::{Key, Moment, Status, Tick};
 use crate::registry::{Hold, Scope};
 
@@ -27,26 +24,24 @@ pub struct About {
     pub http: Vec<SocketAddr>,
 }
 
-/// The leases that run out next, as many as are shown.
-const EXPIRIES: usize = 10;
-
 /// `GET /v1/status`
 pub async fn status(State(api): State<Api>, params: Params) -> Result<Json<Value>, Problem> {
     params.finish()?;
-    // Leases are looked through, and there may be very many.
-    let shown = tokio::task::spawn_blocking(move || show(&api)).await;
-    shown.map(Json).map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the state could not be shown"))
+    // The rest is told all the same when the engine's task has no time for this.
+    let expiries = match api.engine.index().is_loaded() {
+        true => api.engine.next_expiries().await.unwrap_or_default(),
+        false => Expiries::new(),
+    };
+    Ok(Json(show(&api, expiries)))
 }
 
-fn show(api: &Api) -> Value {
+fn show(api: &Api, expiries: Expiries) -> Value {
     let now = api.engine.clock().now();
     let index = api.engine.index();
-    let views = index.views();
     let of_status = Status::ALL.map(|status| (status, index.count(status)));
     let mut counts: Map<String, Value> =
         of_status.iter().map(|(status, count)| (status.as_str().to_owned(), (*count).into())).collect();
     counts.insert("total".into(), of_status.iter().map(|(_, count)| count).sum::<usize>().into());
-    let panicking = views.iter().filter(|view| view.is_panicking());
     let addresses = |listed: &[SocketAddr]| listed.iter().map(ToString::to_string).collect::<Vec<_>>();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -60,7 +55,7 @@ fn show(api: &Api) -> Value {
         "instances": counts,
         "watchers": api.watchers.count(),
         "protection": protection(api, now),
-        "panicking": panicking.map(|view| view.name().as_str()).collect::<Vec<_>>(),
+        "panicking": index.panicking_names().map(|name| name.as_str().to_owned()).collect::<Vec<_>>(),
         "store": {"kind": api.about.store},
         "listeners": {"dns": addresses(&api.about.dns), "http": addresses(&api.about.http)},
         "checks": {
@@ -68,14 +63,14 @@ fn show(api: &Api) -> Value {
             "in_flight": api.checks.state().in_flight(),
             "late_ms": api.checks.state().late().as_millis(),
         },
-        "schedule": schedule(api, &views, now),
+        "schedule": schedule(api, expiries, now),
     })
 }
 
 /// What happens next by itself.
-fn schedule(api: &Api, views: &[Arc<ServiceView>], now: Moment) -> Value {
+fn schedule(api: &Api, expiries: Expiries, now: Moment) -> Value {
     let at = |tick: Tick, key: &Key| json!({"at": render::time(now.wall_at(tick)), "service": key.service.as_str(), "id": key.id.as_str()});
-    let expiries: Vec<Value> = next_expiries(views).into_iter().map(|(tick, key)| at(tick, key)).collect();
+    let expiries: Vec<Value> = expiries.into_iter().map(|(tick, key)| at(tick, &key)).collect();
     let check = |upcoming: Upcoming| {
         let mut shown = at(upcoming.due, &upcoming.key);
         shown["kind"] = upcoming.kind.into();
@@ -88,23 +83,6 @@ fn schedule(api: &Api, views: &[Arc<ServiceView>], now: Moment) -> Value {
         "expiries": expiries,
         "checks": checks,
     })
-}
-
-/// The leases that run out next. A heartbeat moves its lease without telling anybody, so that no order of them is kept,
-/// and all are looked at once.
-fn next_expiries(views: &[Arc<ServiceView>]) -> Vec<(Tick, &Key)> {
-    let mut next: BinaryHeap<(Tick, &Key)> = BinaryHeap::with_capacity(EXPIRIES + 1);
-    for instance in views.iter().flat_map(|view| view.instances()) {
-        let Some(deadline) = instance.pulse.deadline() else { continue };
-        if next.len() == EXPIRIES && next.peek().is_some_and(|(last, _)| *last <= deadline) {
-            continue;
-        }
-        next.push((deadline, &instance.key));
-        if next.len() > EXPIRIES {
-            next.pop();
-        }
-    }
-    next.into_sorted_vec()
 }
 
 /// The lapses that are held, of all services or of one.

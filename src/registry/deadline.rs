@@ -97,6 +97,15 @@ impl Deadlines {
         self.links[first].instance.as_ref().map(|instance| instance.key.clone())
     }
 
+    /// The instances that have a deadline, the earliest first.
+    pub fn iter(&self) -> impl Iterator<Item = (Tick, &Arc<Instance>)> {
+        let linked = |at: u32| (at != NONE).then_some(at);
+        let due_together =
+            move |ends: &Ends| std::iter::successors(linked(ends.first), move |at| linked(self.links[*at].after));
+        let all = self.ticks.iter().flat_map(move |(due, ends)| due_together(ends).map(move |at| (*due, at)));
+        all.filter_map(|(due, at)| Some((due, self.links[at].instance.as_ref()?)))
+    }
+
     fn link(&mut self, at: u32, due: Tick) {
         if due == NEVER {
             return;
@@ -210,6 +219,13 @@ mod tests {
                 }
                 let first = plain.values().flatten().min();
                 prop_assert_eq!(deadlines.first(), first.map(|due| Tick(*due)));
+                let all: Vec<Tick> = deadlines.iter().map(|(due, _)| due).collect();
+                prop_assert!(all.is_sorted());
+                prop_assert_eq!(all.len(), plain.values().flatten().count());
+                for (due, instance) in deadlines.iter() {
+                    let id = instance.key.id.as_str()[1..].parse::<u8>().unwrap();
+                    prop_assert_eq!(plain.get(&id), Some(&Some(due.0)));
+                }
             }
         }
     }

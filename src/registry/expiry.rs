@@ -1,16 +1,19 @@
 //! What happens by itself: leases run out, holds end, weights ramp up, instances are removed.
 
-use std::collections::VecDeque;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use super::protection::{Hold, Overdue, Scope, Standing};
-use super::service::{Due, Entry, Service};
+use super::service::{Due, Entry, SLOT, Service};
 use super::{Change, Changes, Registry};
 use crate::model::{Condition, Instance, Key, LeaseTtl, Moment, Tick};
 
 /// Deadlines that are carried out in one go. A million leases may run out together, and whoever wants something else
 /// waits for no more than this, a few milliseconds.
 const STEP: usize = 1024;
+
+/// Deadlines that are looked at for one who asks what runs out next.
+const LOOK: usize = 1024;
 
 /// Leases that have run out, on their way to what becomes of them.
 #[derive(Debug, Default)]
@@ -33,6 +36,25 @@ impl Registry {
         let waiting = !self.expiring.overdue.is_empty() || !self.expiring.judged.is_empty();
         let waiting = waiting.then_some(Tick(0));
         waiting.into_iter().chain(self.deadlines.first()).chain(self.protection.review_at()).min()
+    }
+
+    /// The leases that run out next, at most so many, the earliest first. A heartbeat moves its lease and not its deadline,
+    /// so some deadlines are looked at before it is known which leases are near; when more than [`LOOK`] in a row were
+    /// renewed, these are the earliest of so many.
+    pub fn next_expiries(&self, at_most: usize) -> Vec<(Tick, Key)> {
+        let mut next: BinaryHeap<(Tick, &Key)> = BinaryHeap::with_capacity(at_most + 1);
+        for (due, instance) in self.deadlines.iter().take(LOOK) {
+            let last = next.peek().filter(|_| next.len() == at_most).map(|(last, _)| *last);
+            // No lease ends earlier than a slot before its deadline.
+            if last.is_some_and(|last| last.0 + SLOT <= due.0) {
+                break;
+            }
+            next.extend(instance.pulse.deadline().map(|ends| (ends, &instance.key)));
+            if next.len() > at_most {
+                next.pop();
+            }
+        }
+        next.into_sorted_vec().into_iter().map(|(ends, key)| (ends, key.clone())).collect()
     }
 
     /// Carries out deadlines that have come, as many as take a few milliseconds; [`Self::next_deadline`] tells when there

@@ -13,7 +13,7 @@ use crate::model::{
 
 /// Deadlines are carried out together this often, in milliseconds: leases that run out together are judged together,
 /// and nobody is served longer than promised.
-const SLOT: u64 = 250;
+pub(super) const SLOT: u64 = 250;
 /// Weights that wait for others grow or shrink together this often, in milliseconds.
 const WEIGHT_SLOT: u64 = 1_000;
 /// A service that grows gets room for one more for each so many that it has: none to spare while it is small, and a large

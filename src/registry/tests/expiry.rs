@@ -181,3 +181,24 @@ fn very_many_that_run_out_together_are_judged_together() {
     assert_eq!((scopes(&shell), most), (vec![], 1_024));
     assert_eq!((0..300).map(|number| count(&shell, &format!("s{number}"), Status::Lapsed)).sum::<usize>(), 3_000);
 }
+
+#[test]
+fn the_next_expiries_are_told_in_order_whatever_was_renewed() {
+    let mut shell = Shell::new();
+    for (id, ttl) in [("long", "1m"), ("renewed", "10s"), ("short", "20s"), ("never", "none"), ("near", "30s")] {
+        shell.register(id, json!({ "ttl": ttl })).0.unwrap();
+    }
+    let told = |shell: &Shell, at_most: usize| -> Vec<(u64, String)> {
+        let told = shell.registry.next_expiries(at_most);
+        told.into_iter().map(|(ends, key)| (ends.0, key.id.to_string())).collect()
+    };
+    let expected = |of: &[(u64, &str)]| of.iter().map(|(ends, id)| (*ends, (*id).to_owned())).collect::<Vec<_>>();
+    let all = [(10_000, "renewed"), (20_000, "short"), (30_000, "near"), (60_000, "long")];
+    assert_eq!(told(&shell, 10), expected(&all));
+    assert_eq!(told(&shell, 0), []);
+    // Its deadline still says ten seconds.
+    shell.registry.instance(&key("web", "renewed")).unwrap().pulse.renew(Tick(9_999));
+    assert_eq!(told(&shell, 1), expected(&[(19_999, "renewed")]));
+    shell.registry.instance(&key("web", "renewed")).unwrap().pulse.renew(Tick(15_000));
+    assert_eq!(told(&shell, 2), expected(&[(20_000, "short"), (25_000, "renewed")]));
+}
