@@ -23,6 +23,12 @@ pub(super) struct Expiring {
     judged: VecDeque<(Key, Sentence)>,
 }
 
+impl Expiring {
+    pub fn is_empty(&self) -> bool {
+        self.overdue.is_empty() && self.judged.is_empty()
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Sentence {
     Lapse,
@@ -33,8 +39,7 @@ enum Sentence {
 impl Registry {
     /// The earliest deadline, to be given to [`Self::expire`] once it has come.
     pub fn next_deadline(&self) -> Option<Tick> {
-        let waiting = !self.expiring.overdue.is_empty() || !self.expiring.judged.is_empty();
-        let waiting = waiting.then_some(Tick(0));
+        let waiting = (!self.expiring.is_empty()).then_some(Tick(0));
         waiting.into_iter().chain(self.deadlines.first()).chain(self.protection.review_at()).min()
     }
 
@@ -85,7 +90,10 @@ impl Registry {
         let instance = Arc::clone(&entry.instance);
         match entry.what_is_due(&self.rules, now.tick) {
             Due::Nothing => self.rearm(&key),
-            Due::Lease if self.is_protected(&key) => self.expiring.overdue.extend(overdue(&instance)),
+            // Where nothing is ever held, a million need not be kept until all have been counted.
+            Due::Lease if self.rules.protection.holds_any() && self.is_protected(&key) => {
+                self.expiring.overdue.extend(overdue(&instance));
+            }
             Due::Lease => self.lapse(&key, now, changes),
             Due::Weight { ramp, capacity } => {
                 let condition = Condition { ramp, capacity, ..instance.condition.clone() };

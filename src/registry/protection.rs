@@ -39,8 +39,13 @@ impl Default for ProtectionRules {
 }
 
 impl ProtectionRules {
+    /// Whether lapses are ever held.
+    pub fn holds_any(&self) -> bool {
+        self.max.as_millis() > 0
+    }
+
     fn exceeded(&self, lapses: usize, leases: usize) -> bool {
-        self.max.as_millis() > 0 && lapses >= self.instances as usize && lapses as f64 >= self.fraction * leases as f64
+        self.holds_any() && lapses >= self.instances as usize && lapses as f64 >= self.fraction * leases as f64
     }
 }
 

@@ -202,3 +202,18 @@ fn the_next_expiries_are_told_in_order_whatever_was_renewed() {
     shell.registry.instance(&key("web", "renewed")).unwrap().pulse.renew(Tick(15_000));
     assert_eq!(told(&shell, 2), expected(&[(20_000, "short"), (25_000, "renewed")]));
 }
+
+#[test]
+fn where_nothing_is_ever_held_leases_lapse_in_steps() {
+    let mut shell = Shell::new();
+    shell.registry.rules.protection.max = Span::from_secs(0);
+    fill(&mut shell, "web", 3_000);
+    shell.now = 10_000;
+    let mut lapsed = Vec::new();
+    while shell.registry.next_deadline().is_some_and(|due| due.0 <= shell.now) {
+        lapsed.push(shell.pass(0).len());
+        assert!(shell.registry.expiring.is_empty());
+    }
+    assert_eq!(lapsed, [1024, 1024, 952], "each is told as soon as it lapsed, and none is gathered");
+    assert_eq!(count(&shell, "web", Status::Lapsed), 3_000);
+}
