@@ -172,7 +172,7 @@ impl<S: Store> Runner<S> {
         let (now, since) = (self.clock.now(), oldest(&requests));
         let mut changes = Changes::default();
         let replies = self.apply(requests, now, &mut changes);
-        let touched: BTreeSet<RecordName> = changes.names().collect();
+        let touched = each_once(changes.names().collect());
         let committed = if changes.is_empty() { Ok(()) } else { self.commit(&touched).await };
         let failure = match committed {
             Ok(()) => {
@@ -221,18 +221,14 @@ impl<S: Store> Runner<S> {
     }
 
     /// Writes the present state of `touched` and of what is not written yet, or the first part of it.
-    async fn commit(&mut self, touched: &BTreeSet<RecordName>) -> Result<(), StoreError> {
+    async fn commit(&mut self, touched: &[RecordName]) -> Result<(), StoreError> {
         let revision = self.registry.revision().0;
         let reserve = (revision + BLOCK / 2 > self.reserved.0).then_some(Revision(revision + BLOCK));
         self.commit_with(touched, reserve).await
     }
 
-    async fn commit_with(
-        &mut self,
-        touched: &BTreeSet<RecordName>,
-        reserve: Option<Revision>,
-    ) -> Result<(), StoreError> {
-        let names: BTreeSet<&RecordName> = touched.iter().chain(self.unsaved.iter().take(ALONG)).collect();
+    async fn commit_with(&mut self, touched: &[RecordName], reserve: Option<Revision>) -> Result<(), StoreError> {
+        let names = each_once(touched.iter().chain(self.unsaved.iter().take(ALONG)).collect());
         let state = |name: &&RecordName| match self.registry.record(name) {
             Some(record) => Write::Put(record),
             None => Write::Remove((*name).clone()),
@@ -252,7 +248,7 @@ impl<S: Store> Runner<S> {
 
     async fn save(&mut self) {
         self.save_at = None;
-        if let Err(error) = self.commit(&BTreeSet::new()).await {
+        if let Err(error) = self.commit(&[]).await {
             let waiting = self.unsaved.len();
             tracing::error!(error = super::describe(&error), waiting, "status changes are not written yet");
             self.save_at = Some(Instant::now() + RETRY);
@@ -266,7 +262,7 @@ impl<S: Store> Runner<S> {
         std::iter::from_fn(|| self.writes.try_recv().ok().or_else(|| self.notes.try_recv().ok())).for_each(drop);
         let used = Some(self.registry.revision());
         loop {
-            if let Err(error) = self.commit_with(&BTreeSet::new(), used).await {
+            if let Err(error) = self.commit_with(&[], used).await {
                 let unsaved = self.unsaved.len();
                 tracing::error!(error = super::describe(&error), unsaved, "the last status changes are lost");
                 return;
@@ -281,6 +277,13 @@ impl<S: Store> Runner<S> {
 /// When the first of these was handed over.
 fn oldest(requests: &[Request]) -> Instant {
     requests.iter().map(|request| request.since).min().unwrap_or_else(Instant::now)
+}
+
+/// In order, none of them twice.
+fn each_once<T: Ord>(mut all: Vec<T>) -> Vec<T> {
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 type Replies = Vec<(oneshot::Sender<Results>, Results)>;

@@ -150,7 +150,9 @@ impl Changes {
 
     /// The services of which readers see something else now.
     pub fn services(&self) -> BTreeSet<ServiceName> {
-        let of_instances = self.events.iter().map(|event| event.key.service.clone());
+        // What comes together is often of the same service.
+        let runs = self.events.chunk_by(|a, b| a.key.service == b.key.service);
+        let of_instances = runs.filter_map(<[Event]>::first).map(|event| event.key.service.clone());
         let of_settings = self.records.iter().filter_map(|change| match &change.name {
             RecordName::Settings(service) => Some(service.clone()),
             _ => None,

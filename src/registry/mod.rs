@@ -36,7 +36,7 @@ use crate::model::{
 use deadline::Deadlines;
 use expiry::Expiring;
 use protection::Protection;
-use service::{Entry, Service};
+use service::Service;
 
 /// What the configuration says about all registrations.
 #[derive(Debug, Clone)]
@@ -220,19 +220,12 @@ impl Registry {
         let service = self.services.entry(instance.key.service.clone()).or_default();
         service.revision = service.revision.max(instance.revision);
         self.leases -= service.leases();
-        match service.entry(&instance.key.id).map(|entry| entry.place) {
-            Some(place) => {
-                self.deadlines.follow(place, Arc::clone(&instance));
-                service.follow(&instance, slow_start, now.tick);
-            }
-            None => {
-                let place = self.deadlines.enter(Arc::clone(&instance));
-                service.insert(Entry::new(Arc::clone(&instance), place, slow_start, now.tick));
-            }
-        }
-        if let Some(entry) = service.entry(&instance.key.id) {
-            self.deadlines.arm(entry.place, entry.next_due(&self.rules));
-        }
+        let deadlines = &mut self.deadlines;
+        let enter = || deadlines.enter(Arc::clone(&instance));
+        let entry = service.put(&instance, enter, slow_start, now.tick);
+        let (place, due) = (entry.place, entry.next_due(&self.rules));
+        self.deadlines.follow(place, instance);
+        self.deadlines.arm(place, due);
         self.leases += service.leases();
         service.reconsider_panic(threshold);
     }

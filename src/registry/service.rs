@@ -212,20 +212,27 @@ impl Service {
         self.find(id.as_str()).ok().map(|at| &mut self.entries[at])
     }
 
-    /// Adds an entry whose id is not there.
-    pub fn insert(&mut self, entry: Entry) {
-        self.count(&entry.instance);
-        let at = self.find(entry.instance.key.id.as_str()).unwrap_or_else(|at| at);
-        insert(&mut self.entries, at, entry);
-    }
-
-    /// Lets a later revision take the place of the instance of its id, which is there.
-    pub fn follow(&mut self, instance: &Arc<Instance>, slow_start: Option<Span>, now: Tick) {
-        let Ok(at) = self.find(instance.key.id.as_str()) else { return };
-        let before = Arc::clone(&self.entries[at].instance);
-        self.discount(&before);
+    /// Makes an instance the current one of its id. One that was not there gets the place that `enter` gives.
+    pub fn put(
+        &mut self,
+        instance: &Arc<Instance>,
+        enter: impl FnOnce() -> Place,
+        slow_start: Option<Span>,
+        now: Tick,
+    ) -> &Entry {
+        let found = self.find(instance.key.id.as_str());
+        if let Ok(at) = found {
+            let before = Arc::clone(&self.entries[at].instance);
+            self.discount(&before);
+        }
         self.count(instance);
-        self.entries[at].follow(Arc::clone(instance), slow_start, now);
+        match found {
+            Ok(at) => self.entries[at].follow(Arc::clone(instance), slow_start, now),
+            Err(at) => {
+                insert(&mut self.entries, at, Entry::new(Arc::clone(instance), enter(), slow_start, now));
+            }
+        }
+        &self.entries[found.unwrap_or_else(|at| at)]
     }
 
     pub fn remove(&mut self, id: &InstanceId) -> Option<Entry> {
