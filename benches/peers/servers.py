@@ -74,6 +74,7 @@ class Server:
     port: int
     process: subprocess.Popen
     log: str
+    http: str = ""  # of srvd
 
     @property
     def session(self) -> int:
@@ -110,7 +111,7 @@ def srvd(own: str, binary: str, services: int, store: str) -> Server:
     addresses = ["--dns", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", f"{own}/data"]
     server = _start("srvd", own, [binary, "serve", "--config", _empty(own), *addresses, *sets])
     ready = _first_line(server, r"srvd ready dns=127\.0\.0\.1:(\d+) http=(127\.0\.0\.1:\d+)\n")
-    server.port = int(ready[1])
+    server.port, server.http = int(ready[1]), ready[2]
     try:
         began = time.monotonic()
         _register(ready[2], services)
