@@ -18,7 +18,7 @@ use srvd::store::Memory;
 use tokio::runtime::{Builder, Runtime};
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const SIZES: [usize; 2] = [1_000, 100_000];
+const SIZES: [usize; 2] = [1_000, 1_000_000];
 /// Registrations that are handed over together.
 const BATCH: usize = 10_000;
 

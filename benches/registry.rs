@@ -51,7 +51,7 @@ fn filled(size: usize) -> Registry {
 
 fn changes(c: &mut Criterion) {
     let variants = [registration(2), registration(3)];
-    for size in [1_000, 100_000] {
+    for size in [1_000, 1_000_000] {
         let mut registry = filled(size);
         let keys: Vec<Key> = (0..size).map(key).collect();
         let (mut changes, mut turn) = (Changes::default(), 0);
@@ -83,7 +83,7 @@ fn changes(c: &mut Criterion) {
 /// One instance after the other comes and goes, in services that stay.
 fn comings(c: &mut Criterion) {
     let new = registration(1);
-    for size in [1_000, 100_000] {
+    for size in [1_000, 1_000_000] {
         let mut registry = filled(size);
         let keys: Vec<Key> =
             (0..size / 5).map(|number| Key { id: InstanceId::parse("new").unwrap(), ..key(number * 5) }).collect();
@@ -131,7 +131,7 @@ fn expire(registry: &mut Registry, now: Moment, changes: &mut Changes) -> Durati
 
 /// A lease runs out. Between measurements, its instance is heard again.
 fn lapses(c: &mut Criterion) {
-    for size in [1_000, 100_000] {
+    for size in [1_000, 1_000_000] {
         let (mut registry, mut changes) = (leased(size), Changes::default());
         let mut lapse = || {
             let now = at(registry.next_deadline().unwrap());
@@ -150,7 +150,7 @@ fn lapses(c: &mut Criterion) {
 
 /// A deadline comes, and its lease was renewed meanwhile.
 fn renewals(c: &mut Criterion) {
-    for size in [1_000, 100_000] {
+    for size in [1_000, 1_000_000] {
         let (mut registry, mut changes, mut turn) = (leased(size), Changes::default(), 0);
         let mut renewed = || {
             let now = at(registry.next_deadline().unwrap());
