@@ -9,8 +9,8 @@ use super::{Change, Changes, Registry};
 use crate::model::{Condition, Instance, Key, LeaseTtl, Moment, Tick};
 
 /// Deadlines that are carried out in one go. A million leases may run out together, and whoever wants something else
-/// waits for no more than this, a few milliseconds.
-const STEP: usize = 1024;
+/// waits for this a few times at most, a millisecond each.
+const STEP: usize = 256;
 
 /// Deadlines that are looked at for one who asks what runs out next.
 const LOOK: usize = 1024;
@@ -62,7 +62,7 @@ impl Registry {
         next.into_sorted_vec().into_iter().map(|(ends, key)| (ends, key.clone())).collect()
     }
 
-    /// Carries out deadlines that have come, as many as take a few milliseconds; [`Self::next_deadline`] tells when there
+    /// Carries out deadlines that have come, as many as take about a millisecond; [`Self::next_deadline`] tells when there
     /// are more. One whose lease was renewed meanwhile is armed anew.
     pub fn expire(&mut self, now: Moment, changes: &mut Changes) {
         let mut left = STEP;
