@@ -1,8 +1,8 @@
 //! Names of services in order, for those who list them a page at a time.
 //!
 //! Names come and go with their services, which is seldom beside the changes of what is under them. So they are kept in a
-//! plain sorted set behind a lock, at a third of the memory that the persistent one takes: who lists them holds the lock
-//! for a few of them, and no query ever does.
+//! plain sorted set behind a lock, which takes less memory than a persistent one: who lists them holds the lock for a few of
+//! them, and no query ever does.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
