@@ -27,7 +27,7 @@ pub(super) fn questions() -> (Ask, Questions) {
 }
 
 impl Engine {
-    /// The leases that run out next, at most [`TOLD`], the earliest first; of very many that were all renewed since, the
+    /// The leases that run out next, at most ten, the earliest first; of very many that were all renewed since, the
     /// earliest of the first thousand. `None` when the engine's task has no time for it: it waits for its store, too many
     /// ask, or it has stopped.
     pub async fn next_expiries(&self) -> Option<Expiries> {

@@ -44,7 +44,7 @@ impl Registry {
     }
 
     /// The leases that run out next, at most so many, the earliest first. A heartbeat moves its lease and not its deadline,
-    /// so some deadlines are looked at before it is known which leases are near; when more than [`LOOK`] in a row were
+    /// so some deadlines are looked at before it is known which leases are near; when more than a thousand in a row were
     /// renewed, these are the earliest of so many.
     pub fn next_expiries(&self, at_most: usize) -> Vec<(Tick, Key)> {
         let mut next: BinaryHeap<(Tick, &Key)> = BinaryHeap::with_capacity(at_most + 1);
