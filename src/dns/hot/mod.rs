@@ -5,13 +5,13 @@
 //!                       └─┬─┘└───┬───┘
 //!                   lower case   equals the apex
 //!                         ▼
-//!  registry │ name ─► view ─► block │                            one look-up without a lock
+//!  registry │ name ─► block │                                    one look-up without a lock
 //!
-//!  block    │ TTL, flags, counts │ 3web │ where each begins │ 5 1 80 tcp 1 0 2i1 10.0.0.1 │ … │ A │ AAAA │
-//!                                    │                        │ │ │          │    │
-//!                                    │      Lots: in which order, by weights │    │
-//!                                    │                        ▼ ▼ ▼          ▼    ▼
-//!  reply    │ header │ question │ c00c SRV IN TTL len │ prio weight port │ 2i1 3web 3svc5local0 │ … │ ptr A IN TTL 4 │ … │ OPT │
+//!  block    │ TTL, flags, counts │ 3web │ where each begins │ tcp 1 0 │ 0 5 80 2i1 │ 10.0.0.1 │ … │ A │ AAAA │
+//!                                    │                                    │             │
+//!                                    │   Lots: in which order, by weights │             │
+//!                                    └────────────────────────────┐       ▼             ▼
+//!  reply    │ header │ question │ c00c SRV IN TTL length │ 0 5 80 2i1 │ 3web │ 3svc5local0 │ … │ ptr A IN TTL 4 10.0.0.1 │ … │ OPT │
 //! ```
 //!
 //! What is answered here, in the live zone, by name and type:
