@@ -16,6 +16,8 @@ use crate::history::{History, Known, TTL};
 /// Between two heartbeats, and between two questions.
 const EVERY: Duration = Duration::from_millis(300);
 const PORTS: u16 = 1_000;
+/// So long a call that got no reply may still be on its way: a server that stands still takes it up when it goes on.
+const UNDERWAY: Duration = Duration::from_secs(10);
 
 fn path(instance: usize) -> String {
     format!("/v1/services/chaos/instances/i{instance}")
@@ -37,6 +39,7 @@ pub fn live(
 ) {
     let mut random = StdRng::seed_from_u64(seed ^ (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let (mut server, mut registered) = (at % servers.len(), false);
+    let mut in_doubt_until = Instant::now();
     while !stop.load(Ordering::SeqCst) {
         let began = Instant::now();
         let address = servers[server].0;
@@ -47,22 +50,27 @@ pub fn live(
             (false, false) => ("PUT", path(at), body(at)),
         };
         let reply = call::http(address, method, &path, &body).map(|(status, _)| status);
+        let known = |known| history.known(at, if Instant::now() < in_doubt_until { Known::Open } else { known });
         match (leaves, reply) {
             (false, Ok(200 | 201 | 204)) => {
                 registered = true;
-                history.known(at, Known::Registered);
+                known(Known::Registered);
                 history.renewed(at, began);
             }
             (true, Ok(204)) => {
                 registered = false;
-                history.known(at, Known::Deregistered);
+                known(Known::Deregistered);
             }
             // Gone: what it asked for before has come about, or it was not heard and was removed.
-            (_, Ok(404)) => registered = false,
+            (_, Ok(404)) => {
+                registered = false;
+                known(Known::Open);
+            }
             _ => {
                 // A heartbeat changes nothing that is known.
                 if leaves || !registered {
-                    history.known(at, Known::Open);
+                    known(Known::Open);
+                    in_doubt_until = Instant::now() + UNDERWAY;
                 }
                 server = (server + 1) % servers.len();
                 continue;
