@@ -64,6 +64,18 @@ impl<'a> Told<'a> {
     }
 }
 
+impl Told<'_> {
+    /// What it is about, in a word for the log.
+    pub fn matter(&self) -> &'static str {
+        match self {
+            Self::Records(..) => "records",
+            Self::Nothing(_) => "absence",
+            Self::Referral(_) => "referral",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// What becomes of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {

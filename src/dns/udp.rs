@@ -235,7 +235,7 @@ impl<'a> Worker<'a> {
         if decision != Decision::Send
             && let Some(network) = limiter.news(client.address, since_start)
         {
-            tracing::warn!(%network, ?told, limited = limiter.limited(), "answers are limited");
+            tracing::warn!(%network, kind = told.matter(), limited = limiter.limited(), "answers are limited");
         }
         decision
     }
