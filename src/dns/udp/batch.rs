@@ -16,8 +16,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr;
 
-/// Datagrams that are taken at once.
+use smallvec::SmallVec;
+
+/// Datagrams that are taken at once, at most.
 pub const BATCH: usize = 32;
+/// Datagrams that are asked for at least, however few came lately.
+const FEW: usize = 8;
 
 /// The largest datagram; a query is never cut on its way in.
 const DATAGRAM: usize = 65_535;
@@ -52,7 +56,12 @@ pub struct Batch {
     /// The answers that wait to be sent: to which query, and how long.
     waiting: [(u8, u16); BATCH],
     waits: usize,
+    /// Datagrams that are asked for next, at most [`BATCH`].
+    most: usize,
 }
+
+/// The message headers of a call.
+type Heads = SmallVec<[libc::mmsghdr; BATCH]>;
 
 impl Batch {
     /// For a socket that is bound to the wildcard address, or for another.
@@ -67,6 +76,7 @@ impl Batch {
             came: [0; BATCH],
             waiting: [(0, 0); BATCH],
             waits: 0,
+            most: BATCH,
         }
     }
 
@@ -78,13 +88,14 @@ impl Batch {
     pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         self.waits = 0;
         let queries = self.queries.as_mut_ptr();
-        let mut parts: [libc::iovec; BATCH] = std::array::from_fn(|at| libc::iovec {
-            iov_base: queries.wrapping_add(at * QUERY_STRIDE).cast(),
-            iov_len: DATAGRAM,
-        });
+        let (mut parts, mut heads) = (SmallVec::<[libc::iovec; BATCH]>::new(), Heads::new());
+        parts.extend(
+            (0..self.most)
+                .map(|at| libc::iovec { iov_base: queries.wrapping_add(at * QUERY_STRIDE).cast(), iov_len: DATAGRAM }),
+        );
         let (names, controls) = (self.names.as_mut_ptr(), self.controls.as_mut_ptr());
         let (parts, control) = (parts.as_mut_ptr(), if self.on_wildcard { CONTROL } else { 0 });
-        let mut heads: [libc::mmsghdr; BATCH] = std::array::from_fn(|at| {
+        heads.extend((0..self.most).map(|at| {
             head(Parts {
                 name: names.wrapping_add(at).cast(),
                 name_length: size_of::<libc::sockaddr_in6>() as libc::socklen_t,
@@ -93,14 +104,15 @@ impl Batch {
                 control: controls.wrapping_add(at).cast(),
                 control_length: control,
             })
-        });
+        }));
         // SAFETY: each head points at a name, a part and a control message of its own in arrays that live until the call
-        // is over, each with its true length; the parts point at DATAGRAM octets each, apart from each other, inside
-        // `queries`, which is BATCH strides long and borrowed for writing here. The kernel writes nowhere else.
+        // is over, each with its true length, and there are no more than BATCH; the parts point at DATAGRAM octets each,
+        // apart from each other, inside `queries`, which is BATCH strides long and borrowed for writing here. The kernel
+        // writes nowhere else.
         let count = unsafe {
             // Flags and lengths have other widths in musl than in glibc.
             let flags = libc::MSG_WAITFORONE as _;
-            libc::recvmmsg(socket.as_raw_fd(), heads.as_mut_ptr(), BATCH as u32, flags, ptr::null_mut())
+            libc::recvmmsg(socket.as_raw_fd(), heads.as_mut_ptr(), heads.len() as u32, flags, ptr::null_mut())
         };
         let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
         for (at, head) in heads.iter().enumerate().take(count) {
@@ -111,7 +123,18 @@ impl Batch {
             self.controls[at].length = if is_whole { length.min(CONTROL) } else { 0 };
             self.controls[at].forget_interface();
         }
+        self.expect(count);
         Ok(count)
+    }
+
+    /// Asks for more datagrams next after as many came as were asked for, and for fewer after few came: each that is asked
+    /// for has a head written for it, whether it comes or not.
+    fn expect(&mut self, came: usize) {
+        if came == self.most {
+            self.most = (self.most * 2).min(BATCH);
+        } else if came < self.most / 4 {
+            self.most = (self.most / 2).max(FEW);
+        }
     }
 
     /// What came, and where the answers go.
@@ -124,16 +147,14 @@ impl Batch {
     /// Sends what waits. One that cannot be sent does not keep the others back; `failed` is told who does not get it.
     pub fn send(&mut self, socket: &UdpSocket, mut failed: impl FnMut(SocketAddr, io::Error)) {
         let answers = self.answers.as_mut_ptr();
-        let mut parts: [libc::iovec; BATCH] = std::array::from_fn(|at| {
-            let (to, octets) = self.waiting[at];
-            libc::iovec {
-                iov_base: answers.wrapping_add(usize::from(to) * ANSWER_STRIDE).cast(),
-                iov_len: usize::from(octets),
-            }
-        });
+        let (mut parts, mut heads) = (SmallVec::<[libc::iovec; BATCH]>::new(), Heads::new());
+        parts.extend(self.waiting[..self.waits].iter().map(|(to, octets)| libc::iovec {
+            iov_base: answers.wrapping_add(usize::from(*to) * ANSWER_STRIDE).cast(),
+            iov_len: usize::from(*octets),
+        }));
         let (names, controls) = (self.names.as_mut_ptr(), self.controls.as_mut_ptr());
         let parts = parts.as_mut_ptr();
-        let mut heads: [libc::mmsghdr; BATCH] = std::array::from_fn(|at| {
+        heads.extend((0..self.waits).map(|at| {
             let to = usize::from(self.waiting[at].0);
             head(Parts {
                 name: names.wrapping_add(to).cast(),
@@ -142,7 +163,7 @@ impl Batch {
                 control: controls.wrapping_add(to).cast(),
                 control_length: if self.on_wildcard { self.controls[to].length } else { 0 },
             })
-        });
+        }));
         let mut sent = 0;
         while sent < self.waits {
             let (first, left) = (heads[sent..].as_mut_ptr(), (self.waits - sent) as u32);

@@ -83,6 +83,25 @@ fn what_waits_comes_together_and_goes_to_whom_it_belongs() {
 }
 
 #[test]
+fn batches_are_as_large_as_what_comes() {
+    let (socket, mut batch) = server("127.0.0.1:0");
+    let client = client(socket.local_addr().unwrap());
+    let mut receive = |sent: usize| {
+        (0..sent).for_each(|_| assert_eq!(client.send(b"question").unwrap(), 8));
+        let mut counts = Vec::new();
+        while counts.iter().sum::<usize>() < sent {
+            counts.push(batch.receive(&socket).unwrap());
+        }
+        counts
+    };
+    assert_eq!(receive(BATCH + 1), [BATCH, 1]);
+    (0..8).for_each(|_| assert_eq!(receive(1), [1]));
+    assert_eq!(receive(FEW), [FEW]);
+    assert_eq!(receive(6 * FEW), [2 * FEW, 4 * FEW]);
+    assert_eq!(receive(BATCH), [BATCH]);
+}
+
+#[test]
 fn the_longest_datagram_comes_whole() {
     let (socket, mut batch) = server("127.0.0.1:0");
     let client = client(socket.local_addr().unwrap());
