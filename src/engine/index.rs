@@ -25,6 +25,9 @@ use crate::model::{Instance, Key, Protocol, Revision, ServiceName, Status};
 
 type Services = papaya::HashMap<ServiceName, Published, foldhash::fast::RandomState>;
 
+/// Services that there is room for from the first one on.
+const LEAST_ROOM: usize = 1024;
+
 /// A service as readers find it.
 #[derive(Debug)]
 struct Published {
@@ -37,6 +40,8 @@ struct Published {
 #[derive(Debug, Default)]
 pub struct Index {
     services: Services,
+    /// How many services there may be before their table is to grow.
+    room: AtomicUsize,
     /// Those of the services.
     names: Names,
     /// Of the services that are in panic.
@@ -164,6 +169,9 @@ impl Index {
         self.count_protocols(new.as_deref(), |counter| counter.fetch_add(1, Ordering::AcqRel));
         let panics = |view: &Option<Arc<ServiceView>>| view.as_ref().is_some_and(|view| view.is_panicking());
         self.names.turn(name, old.is_some(), old.is_some() || new.is_some());
+        if old.is_none() && new.is_some() {
+            self.make_room(services.len() + 1);
+        }
         match &new {
             Some(view) => {
                 let published = Published { view: Arc::clone(view), block: view.block().cloned() };
@@ -178,6 +186,18 @@ impl Index {
         self.count_protocols(old.as_deref(), |counter| counter.fetch_sub(1, Ordering::AcqRel));
         if let Some((addresses, leaving)) = leaving {
             addresses.finish(leaving);
+        }
+    }
+
+    /// Keeps half of the table free for so many services: most are at the first place then that readers look at, and a
+    /// place that is free says as soon that there is no such service. Left to itself, the table grows when hardly any place
+    /// is free.
+    fn make_room(&self, services: usize) {
+        if services > self.room.load(Ordering::Relaxed) {
+            let room = services.next_power_of_two().max(LEAST_ROOM);
+            // It takes three quarters of a table for all that it is asked to hold.
+            self.services.pin().reserve(room * 2 * 3 / 4 - (services - 1));
+            self.room.store(room, Ordering::Relaxed);
         }
     }
 
