@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use ipnet::IpNet;
 
 use self::accounts::{Accounts, CREDIT, micros};
@@ -118,6 +118,12 @@ pub struct RateLimiter {
     limited: AtomicU64,
 }
 
+/// The limits as they were at one instant, for many answers in a row.
+pub struct Limiting<'a> {
+    limiter: &'a RateLimiter,
+    limits: Guard<Arc<RateLimits>>,
+}
+
 impl RateLimiter {
     pub fn new(limits: RateLimits) -> Self {
         Self {
@@ -134,20 +140,9 @@ impl RateLimiter {
         self.limits.store(Arc::new(limits));
     }
 
-    /// Charges the account for an answer at `now`, which is the time since any one instant.
-    ///
-    /// Errors never slip, as in BIND: some of them echo nothing that a client could recognise as its own question.
-    pub fn decide(&self, client: IpAddr, told: &Told<'_>, now: Duration) -> Decision {
-        let limits = self.limits.load();
-        if limits.rate == 0 || limits.exempt.contains(client) {
-            return Decision::Send;
-        }
-        let account = self.keys.hash_one((network(client, IPV4_NETWORK, IPV6_NETWORK), told));
-        let cost = micros(CREDIT) / u64::from(limits.rate);
-        let Some(turn) = self.accounts.charge(account, micros(now), cost, limits.slip) else { return Decision::Send };
-        self.limited.fetch_add(1, Ordering::Relaxed);
-        let slips = limits.slip > 0 && turn == 0 && *told != Told::Error;
-        if slips { Decision::Slip } else { Decision::Drop }
+    /// Looks at the limits once for several answers.
+    pub fn limiting(&self) -> Limiting<'_> {
+        Limiting { limiter: self, limits: self.limits.load() }
     }
 
     /// The network of a limited client, when it is time for a line in the log about it.
@@ -161,6 +156,31 @@ impl RateLimiter {
     /// Answers that were limited since the start, slipped ones included.
     pub fn limited(&self) -> u64 {
         self.limited.load(Ordering::Relaxed)
+    }
+}
+
+impl Limiting<'_> {
+    /// Charges the account for an answer at `now`, which is the time since any one instant.
+    ///
+    /// Errors never slip, as in BIND: some of them echo nothing that a client could recognise as its own question.
+    #[inline]
+    pub fn decide(&self, client: IpAddr, told: &Told<'_>, now: Duration) -> Decision {
+        if self.limits.rate == 0 || self.limits.exempt.contains(client) {
+            return Decision::Send;
+        }
+        self.charge(client, told, now)
+    }
+
+    fn charge(&self, client: IpAddr, told: &Told<'_>, now: Duration) -> Decision {
+        let Self { limiter, limits } = self;
+        let account = limiter.keys.hash_one((network(client, IPV4_NETWORK, IPV6_NETWORK), told));
+        let cost = micros(CREDIT) / u64::from(limits.rate);
+        let Some(turn) = limiter.accounts.charge(account, micros(now), cost, limits.slip) else {
+            return Decision::Send;
+        };
+        limiter.limited.fetch_add(1, Ordering::Relaxed);
+        let slips = limits.slip > 0 && turn == 0 && *told != Told::Error;
+        if slips { Decision::Slip } else { Decision::Drop }
     }
 }
 

@@ -29,11 +29,11 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tokio::time::Instant;
 
-use self::batch::{ANSWER, BATCH, Batch};
+use self::batch::{ANSWER, BATCH, Batch, Queries};
 use self::socket::set_up;
-use super::hot::{Asked, Hit, Scratch};
+use super::hot::{Asked, Hit, Scratch, Target};
 use super::metrics::{Carrier, Tally};
-use super::rate_limit::{Decision, RateLimiter, Told};
+use super::rate_limit::{Decision, Limiting, RateLimiter, Told};
 use super::responder::Round;
 use super::{Client, Kind, Responder, Transport};
 use crate::engine::Clock;
@@ -133,31 +133,30 @@ impl<'a> Worker<'a> {
     /// Answers the queries of a batch.
     fn answer(&mut self, batch: &mut Batch, count: usize) {
         self.began = Instant::now();
-        let now = self.shared.clock.moment(self.began);
-        let round = self.shared.responder.round();
+        let shared = self.shared;
+        let (round, limiting) = (shared.responder.round(), shared.limiter.limiting());
         let (queries, mut answers) = batch.parts();
-        let client = |at| Client { address: queries.sender(at).ip(), transport: Transport::Udp };
-        let read = |at| (at < count).then(|| round.read(queries.packet(at), &client(at))).flatten();
-        let asked: [Option<Asked<'_>>; BATCH] =
-            std::array::from_fn(|at| catch_unwind(AssertUnwindSafe(|| read(at))).ok().flatten());
-        let found = asked.each_ref().map(|asked| asked.as_ref().and_then(|asked| round.find(asked)));
-        black_box(found.iter().flatten().fold(0, |sum: u8, target| sum.wrapping_add(target.touch())));
-        for (at, (asked, target)) in asked.iter().zip(found).enumerate().take(count) {
-            let (packet, sender, client) = (queries.packet(at), queries.sender(at), client(at));
+        let mut asked = [const { None }; BATCH];
+        let mut found = [None; BATCH];
+        // No packet is known to make this panic. If one does, the complete path has all of the batch to answer.
+        let looked = catch_unwind(AssertUnwindSafe(|| look_up(&round, &queries, &mut asked[..count], &mut found)));
+        for (at, asked) in asked.iter().enumerate().take(count) {
+            let (packet, sender) = (queries.packet(at), queries.sender(at));
             if !may_ask(sender) {
                 continue;
             }
+            let client = Client { address: sender.ip(), transport: Transport::Udp };
+            let target = found[at].filter(|_| looked.is_ok());
             let out = answers.place(at);
-            // No packet is known to make this panic. If one does, it costs its sender the answer and nobody else
-            // anything.
+            // If it panics, it costs the sender the answer and nobody else anything.
             let answered = catch_unwind(AssertUnwindSafe(|| {
                 let random = || self.draws.next_u64();
                 let hit = asked.as_ref().zip(target).and_then(|(asked, target)| {
                     round.answer(asked, target, client.transport, &mut self.scratch, random, out)
                 });
                 match hit {
-                    Some(hit) => self.send_hit(&round, &hit, packet, &client, now, out),
-                    None => self.answer_completely(packet, &client, now, out),
+                    Some(hit) => self.send_hit((&round, &limiting), &hit, packet, &client, out),
+                    None => self.answer_completely(&limiting, packet, &client, out),
                 }
             }));
             match answered {
@@ -172,25 +171,24 @@ impl<'a> Worker<'a> {
     /// Counts a reply of the hot path, which is in `out`, and gives the octets to send, if the limit lets any go.
     fn send_hit(
         &mut self,
-        round: &Round<'_>,
+        (round, limiting): (&Round<'_>, &Limiting<'_>),
         hit: &Hit,
         packet: &[u8],
         client: &Client,
-        now: Moment,
         out: &mut [u8],
     ) -> Option<usize> {
         self.hits += 1;
-        self.tally.count(round.live_zone(), Some(hit.qtype), hit.rcode);
+        self.tally.count_alone(round.live_zone(), hit.qtype, hit.rcode);
         let queries = self.shared.responder.queries();
         if queries.is_on() {
             queries.note(packet, client.address, Carrier::Udp, hit.rcode, self.began.elapsed());
         }
         let name =
             if hit.kind == Kind::Positive { NameRef::new(&packet[hit.qname.clone()]) } else { round.live_apex() };
-        match self.decide(client, &Told::of(hit.kind, Some(name), Some(hit.qtype)), now) {
+        match self.decide(limiting, client, &Told::of(hit.kind, Some(name), Some(hit.qtype))) {
             Decision::Send => Some(hit.octets),
             Decision::Slip => {
-                let redirected = self.shared.responder.redirect(packet, client, now, &mut self.reply)?;
+                let redirected = self.shared.responder.redirect(packet, client, self.now(), &mut self.reply)?;
                 self.tally.truncated(redirected.truncated);
                 copy(&self.reply, out)
             }
@@ -199,15 +197,21 @@ impl<'a> Worker<'a> {
     }
 
     /// Has the complete path answer, counts its reply, and gives the octets in `out` that are to be sent.
-    fn answer_completely(&mut self, packet: &[u8], client: &Client, now: Moment, out: &mut [u8]) -> Option<usize> {
-        let (began, draw) = (Instant::now(), self.draws.next_u64());
+    fn answer_completely(
+        &mut self,
+        limiting: &Limiting<'_>,
+        packet: &[u8],
+        client: &Client,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let (began, now, draw) = (Instant::now(), self.now(), self.draws.next_u64());
         let Some(mut reply) = self.shared.responder.respond(packet, client, draw, now, &mut self.reply) else {
             self.tally.ignored();
             return None;
         };
         let decision = match reply.has_valid_cookie {
             true => Decision::Send,
-            false => self.decide(client, &Told::by(&reply), now),
+            false => self.decide(limiting, client, &Told::by(&reply)),
         };
         let sends = match decision {
             Decision::Send => true,
@@ -228,10 +232,10 @@ impl<'a> Worker<'a> {
     }
 
     /// What becomes of a reply.
-    fn decide(&self, client: &Client, told: &Told<'_>, now: Moment) -> Decision {
+    fn decide(&self, limiting: &Limiting<'_>, client: &Client, told: &Told<'_>) -> Decision {
+        let since_start = self.shared.clock.since_start(self.began);
+        let decision = limiting.decide(client.address, told, since_start);
         let limiter = &self.shared.limiter;
-        let since_start = Duration::from_millis(now.tick.0);
-        let decision = limiter.decide(client.address, told, since_start);
         if decision != Decision::Send
             && let Some(network) = limiter.news(client.address, since_start)
         {
@@ -239,6 +243,30 @@ impl<'a> Worker<'a> {
         }
         decision
     }
+
+    /// The time of day too, which hardly any query needs.
+    fn now(&self) -> Moment {
+        self.shared.clock.moment(self.began)
+    }
+}
+
+/// Reads the queries of a batch and finds what is asked for; what is not for the hot path stays empty. All of it has been
+/// touched then.
+fn look_up<'b>(
+    round: &'b Round<'_>,
+    queries: &Queries<'b>,
+    asked: &mut [Option<Asked<'b>>],
+    found: &mut [Option<Target<'b>>; BATCH],
+) {
+    for (at, asked) in asked.iter_mut().enumerate() {
+        let client = Client { address: queries.sender(at).ip(), transport: Transport::Udp };
+        *asked = round.read(queries.packet(at), &client);
+    }
+    for (asked, found) in asked.iter().zip(found.iter_mut()) {
+        *found = asked.as_ref().and_then(|asked| round.find(asked));
+    }
+    let found = &found[..asked.len()];
+    black_box(found.iter().flatten().fold(0, |sum: u8, target| sum.wrapping_add(target.touch())));
 }
 
 /// Puts a reply where it is sent from. None is longer than what a datagram may have.

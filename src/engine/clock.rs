@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -34,7 +35,7 @@ impl Clock {
 
     /// The moment that is now, for those who have just read `instant` and need it anyway.
     pub fn moment(&self, instant: Instant) -> Moment {
-        let tick = Tick(instant.saturating_duration_since(self.start).as_millis() as u64);
+        let tick = Tick(self.since_start(instant).as_millis() as u64);
         let told = Timestamp::now().as_millisecond() - tick.0 as i64;
         let epoch = self.epoch_ms.load(Ordering::Relaxed);
         let epoch = if (told - epoch).abs() > DRIFT_MS {
@@ -48,13 +49,18 @@ impl Clock {
         Moment { tick, wall }
     }
 
+    /// How long after the start an instant is.
+    pub fn since_start(&self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.start)
+    }
+
     pub fn tick(&self) -> Tick {
         Tick(self.start.elapsed().as_millis() as u64)
     }
 
     /// When `tick` comes.
     pub fn instant(&self, tick: Tick) -> Instant {
-        self.start + std::time::Duration::from_millis(tick.0)
+        self.start + Duration::from_millis(tick.0)
     }
 }
 
