@@ -127,7 +127,7 @@ fn hot(c: &mut Criterion) {
             ("host", packets(|number| format!("i-0003.s{number}"), RecordType::A), Some(1)),
         ] {
             let (mut out, mut scratch, mut draw, mut next) = (vec![0; 4096], Scratch::default(), 0u64, 0);
-            let round = responder.round();
+            let (round, now) = (responder.round(), Clock::start().now());
             let mut random = || {
                 draw = draw.wrapping_add(0x9e37_79b9_7f4a_7c15);
                 draw ^ (draw >> 29)
@@ -143,7 +143,7 @@ fn hot(c: &mut Criterion) {
                 let mut last = None;
                 for (asked, target) in asked.iter().zip(found) {
                     let hit = asked.as_ref().zip(target).and_then(|(asked, target)| {
-                        round.answer(asked, target, CLIENT.transport, &mut scratch, &mut random, &mut out)
+                        round.answer((asked, target), &CLIENT, || now, &mut scratch, &mut random, &mut out)
                     });
                     last = hit.map(|_| u16::from_be_bytes([out[6], out[7]]));
                 }

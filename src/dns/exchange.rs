@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use super::edns::{ExtendedError, Options};
+use super::edns::{ExtendedError, Options, cookie};
 use super::query::{Query, Question};
 use super::reply::{Kind, Rcode};
 use super::responder::Present;
@@ -277,9 +277,7 @@ fn options(frame: &mut Frame<'_>, settings: &Settings, client: &Client, now: Mom
         }
     }
     let (Some(cookies), Some(option)) = (&settings.cookies, edns.asked.cookie) else { return Cookie::None };
-    // Their time is Unix time modulo 2³² (RFC 9018 §4.3).
-    let now = now.wall.as_second() as u32;
-    let Some(answered) = cookies.answer(option, client.address, now) else { return Cookie::Malformed };
+    let Some(answered) = cookies.answer(option, client.address, cookie::seconds(now)) else { return Cookie::Malformed };
     frame.options.cookie(&answered.option);
     if answered.is_valid { Cookie::Valid } else { Cookie::Unproved }
 }

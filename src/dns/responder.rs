@@ -130,18 +130,20 @@ impl Round<'_> {
         self.present.hot.as_ref()?.find(asked, self.reading.as_ref()?)
     }
 
-    /// Writes the reply into `out`.
+    /// Writes the reply into `out`. `now` decides whether cookies are still good, and is asked for only then.
     pub fn answer(
         &self,
-        asked: &Asked<'_>,
-        target: Target<'_>,
-        transport: Transport,
+        (asked, target): (&Asked<'_>, Target<'_>),
+        client: &Client,
+        now: impl FnOnce() -> Moment,
         scratch: &mut Scratch,
         random: impl FnMut() -> u64,
         out: &mut [u8],
     ) -> Option<Hit> {
         let (hot, revision) = (self.present.hot.as_ref()?, self.reading.as_ref()?.revision());
-        hot.answer((asked, target), transport == Transport::Udp, revision, scratch, random, out)
+        let cookie = hot.cookie(asked, client.address, now);
+        let over_udp = client.transport == Transport::Udp;
+        hot.answer((asked, target, cookie), over_udp, revision, scratch, random, out)
     }
 
     /// All of it in one, for a single query.
@@ -149,12 +151,13 @@ impl Round<'_> {
         &self,
         packet: &[u8],
         client: &Client,
+        now: Moment,
         scratch: &mut Scratch,
         random: impl FnMut() -> u64,
         out: &mut [u8],
     ) -> Option<Hit> {
         let asked = self.read(packet, client)?;
-        self.answer(&asked, self.find(&asked)?, client.transport, scratch, random, out)
+        self.answer((&asked, self.find(&asked)?), client, || now, scratch, random, out)
     }
 
     /// The label of the zone that the hot path answers for.

@@ -76,7 +76,7 @@ async fn attend(mut stream: TcpStream, client: SocketAddr, place: Place, shared:
         let began = Instant::now();
         let round = shared.responder.round();
         out.resize(HOT, 0);
-        if let Some(hit) = round.hit(query, &client, &mut scratch, || rand::rng().next_u64(), out) {
+        if let Some(hit) = round.hit(query, &client, now, &mut scratch, || rand::rng().next_u64(), out) {
             out.truncate(hit.octets);
             tally.count(round.live_zone(), Some(hit.qtype), hit.rcode);
             let took = began.elapsed();

@@ -151,8 +151,9 @@ impl<'a> Worker<'a> {
             // If it panics, it costs the sender the answer and nobody else anything.
             let answered = catch_unwind(AssertUnwindSafe(|| {
                 let random = || self.draws.next_u64();
+                let now = || shared.clock.moment(self.began);
                 let hit = asked.as_ref().zip(target).and_then(|(asked, target)| {
-                    round.answer(asked, target, client.transport, &mut self.scratch, random, out)
+                    round.answer((asked, target), &client, now, &mut self.scratch, random, out)
                 });
                 match hit {
                     Some(hit) => self.send_hit((&round, &limiting), &hit, packet, &client, out),
@@ -185,7 +186,11 @@ impl<'a> Worker<'a> {
         }
         let name =
             if hit.kind == Kind::Positive { NameRef::new(&packet[hit.qname.clone()]) } else { round.live_apex() };
-        match self.decide(limiting, client, &Told::of(hit.kind, Some(name), Some(hit.qtype))) {
+        let decision = match hit.has_valid_cookie {
+            true => Decision::Send,
+            false => self.decide(limiting, client, &Told::of(hit.kind, Some(name), Some(hit.qtype))),
+        };
+        match decision {
             Decision::Send => Some(hit.octets),
             Decision::Slip => {
                 let redirected = self.shared.responder.redirect(packet, client, self.now(), &mut self.reply)?;

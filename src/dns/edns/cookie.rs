@@ -13,10 +13,12 @@ use std::net::IpAddr;
 
 use siphasher::sip::SipHasher24;
 
+use crate::model::Moment;
+
 /// Octets of a client cookie.
 const CLIENT: usize = 8;
 /// Octets of an option with both cookies, as this server makes them.
-const BOTH: usize = 24;
+pub const BOTH: usize = 24;
 /// Octets of the option before the hash.
 const HASHED: usize = 16;
 const VERSION: u8 = 1;
@@ -26,6 +28,16 @@ const GOOD_FOR: u32 = 3600;
 const FRESH_FOR: u32 = 1800;
 /// Seconds that the clocks of two servers may be apart.
 const AHEAD: u32 = 300;
+
+/// Whether the data of an option have a length that cookies have (RFC 7873 §4).
+pub fn has_length(option: &[u8]) -> bool {
+    matches!(option.len(), CLIENT | 16..=40)
+}
+
+/// The time in which cookies tell their age: seconds of Unix time modulo 2³² (RFC 9018 §4.3).
+pub fn seconds(now: Moment) -> u32 {
+    now.wall.as_second() as u32
+}
 
 /// Makes and checks server cookies with one secret.
 #[derive(Clone)]
@@ -47,10 +59,10 @@ impl Cookies {
         Self { hasher: SipHasher24::new_with_key(&secret) }
     }
 
-    /// Answers a COOKIE option of `client` at `now`, in seconds of Unix time modulo 2³². `None` is a format error: a length
+    /// Answers a COOKIE option of `client` at `now` (see [`seconds`]). `None` is a format error: a length
     /// that no cookie has (RFC 7873 §5.2.2).
     pub fn answer(&self, option: &[u8], client: IpAddr, now: u32) -> Option<Answered> {
-        if !matches!(option.len(), CLIENT | 16..=40) {
+        if !has_length(option) {
             return None;
         }
         let age = self.age(option, client, now);

@@ -1,11 +1,12 @@
 //! The usual query, read in place.
 //!
-//! One question of class IN, with at most an OPT record without options behind it, and nothing else: what stub resolvers
-//! and recursive servers send all the time. Nothing is copied; what is not like that is [`None`] here and read with all
-//! care by [`super::super::query`].
+//! One question of class IN, behind it at most an OPT record without options or with a cookie alone, and nothing else: what
+//! stub resolvers and recursive servers send all the time. Nothing is copied; what is not like that is [`None`] here and
+//! read with all care by [`super::super::query`].
 
 use std::ops::Range;
 
+use crate::dns::edns::cookie;
 use crate::wire::octets::u16_at;
 use crate::wire::{MAX_LABEL, MAX_NAME, RecordType, flag};
 
@@ -13,8 +14,12 @@ use crate::wire::{MAX_LABEL, MAX_NAME, RecordType, flag};
 pub const QNAME: usize = 12;
 const OPCODE_AND_QR: u16 = 0xf800;
 const CLASS_IN: u16 = 1;
-/// The OPT record without options: root, TYPE, CLASS, TTL, RDLENGTH.
-const OPT: usize = 11;
+/// Octets of an OPT record in front of the data of its only option: root, TYPE, CLASS, TTL, RDLENGTH, and the option's code
+/// and length.
+const BEFORE_COOKIE: usize = 11 + OPTION_HEAD as usize;
+const OPTION_HEAD: u8 = 4;
+/// The COOKIE option (RFC 7873 §4).
+const COOKIE: u8 = 10;
 /// The most labels in front of the apex that are told apart here, and one more that tells that there are too many.
 const LABELS: usize = 3;
 
@@ -39,6 +44,7 @@ pub struct Opt {
     /// Octets that the client takes in over UDP.
     pub udp_payload: u16,
     pub dnssec_ok: bool,
+    has_cookie: bool,
 }
 
 impl<'a> Asked<'a> {
@@ -61,9 +67,9 @@ impl<'a> Asked<'a> {
         if u16_at(packet, end - 2)? != CLASS_IN {
             return None;
         }
-        let opt = match (additional, packet.len() - end) {
-            (0, 0) => None,
-            (1, OPT) => Some(Opt::read(packet[end..].first_chunk()?)?),
+        let opt = match (additional, &packet[end..]) {
+            (0, []) => None,
+            (1, octets) => Some(Opt::read(octets)?),
             _ => return None,
         };
         let qtype = RecordType(u16_at(packet, end - 4)?);
@@ -77,6 +83,11 @@ impl<'a> Asked<'a> {
             let at = usize::from(labels[at]);
             &packet[at + 1..=at + usize::from(packet[at])]
         })
+    }
+
+    /// The data of the COOKIE option, which has a length that cookies have.
+    pub fn cookie(&self) -> Option<&'a [u8]> {
+        self.opt.filter(|opt| opt.has_cookie).map(|_| &self.packet[self.end + BEFORE_COOKIE..])
     }
 
     /// The name in wire form, in the case of the question.
@@ -114,14 +125,20 @@ fn front(packet: &[u8], apex: usize) -> Option<([u16; LABELS], usize, usize)> {
 }
 
 impl Opt {
-    /// Reads a record of EDNS version 0 without options.
-    fn read(octets: &[u8; OPT]) -> Option<Self> {
-        match *octets {
-            [0, 0, 41, high, low, _, 0, bits, _, 0, 0] => {
-                Some(Self { udp_payload: u16::from_be_bytes([high, low]), dnssec_ok: bits & 0x80 != 0 })
+    /// Reads a record of EDNS version 0 that has no option but a cookie, and behind which the packet ends.
+    fn read(octets: &[u8]) -> Option<Self> {
+        let (&[0, 0, 41, high, low, _, 0, bits, _, 0, length], options) = octets.split_first_chunk()? else {
+            return None;
+        };
+        let has_cookie = match *options {
+            [] if length == 0 => false,
+            [0, COOKIE, 0, data, ref cookie @ ..] => {
+                let is_whole = usize::from(data) == cookie.len() && length == data.checked_add(OPTION_HEAD)?;
+                (is_whole && cookie::has_length(cookie)).then_some(true)?
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(Self { udp_payload: u16::from_be_bytes([high, low]), dnssec_ok: bits & 0x80 != 0, has_cookie })
     }
 }
 
@@ -187,11 +204,28 @@ mod tests {
             (b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00", None),
             (b"\x00\x00\xfa\x04\xd0\x00\x00\x00\x00\x00\x00", None),
             (b"\x01\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00", None),
+            (b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x0c\x00\x0a\x00\x0812345678", Some(Some((1232, false)))),
+            (b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x0d\x00\x0a\x00\x0812345678", None),
+            (b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x0c\x00\x0a\x00\x08123456789", None),
+            (b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x0d\x00\x0a\x00\x09123456789", None),
+            (b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x01\x0c\x00\x0a\x00\x0812345678", None),
         ] {
             let packet = packet(name, opt);
             let asked = Asked::read(&packet, APEX);
             let read = asked.map(|asked| asked.opt.map(|opt| (opt.udp_payload, opt.dnssec_ok)));
             assert_eq!(read, expected, "{opt:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_alone() {
+        let name = b"\x03web\x03svc\x05local\x00";
+        let longest = [1; 41];
+        for length in 0..=longest.len() {
+            let head = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, length as u8 + OPTION_HEAD, 0, COOKIE, 0, length as u8];
+            let packet = packet(name, &[&head[..], &longest[..length]].concat());
+            let cookie = Asked::read(&packet, APEX).map(|asked| asked.cookie().unwrap());
+            assert_eq!(cookie, matches!(length, 8 | 16..=40).then_some(&longest[..length]));
         }
     }
 

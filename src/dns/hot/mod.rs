@@ -24,7 +24,7 @@
 //! | any other label below the apex that no static record has | NXDOMAIN |
 //!
 //! Everything else gives `None`, and is answered by the complete path from the same packet: other names and types, options
-//! of EDNS, messages that do not fit, services in panic or with nothing to serve, instances that are host names. The two
+//! of EDNS beside a cookie, messages that do not fit, services in panic or with nothing to serve, instances that are host names. The two
 //! ways give the same answers, but for the order of records: `tests` holds them against each other.
 //!
 //! An answer takes no lock and allocates nothing. What it needs of the configuration is worked out beforehand, in [`Hot`];
@@ -36,18 +36,21 @@ mod page;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::ops::Range;
 
 use foldhash::HashSet;
 
 use self::absence::{Absence, differ_in_serial};
 pub use self::asked::Asked;
-use self::page::{OPT, POINTER, Page, RECORD, SRV_NUMBERS, Section, Srv, TO_QNAME};
+use self::page::{COOKIE, OPT, POINTER, Page, RECORD, SRV_NUMBERS, Section, Srv, TO_QNAME};
+use super::edns::Cookies;
+use super::edns::cookie::{self, Answered};
 use super::reply::{Kind, Rcode};
 use super::settings::Settings;
 use crate::answer::{Addresses, Block, Catalog, Entry, Lots};
 use crate::engine::Reading;
-use crate::model::{Protocol, Revision};
+use crate::model::{Moment, Protocol, Revision};
 use crate::wire::{MAX_LABEL, RecordType};
 
 /// Octets of a UDP reply to a client that offers no more (RFC 1035 §2.3.4).
@@ -61,6 +64,7 @@ pub struct Hot {
     record_ttl: u32,
     srv_weight_scale: u32,
     udp_payload: u16,
+    cookies: Option<Cookies>,
     absence: Absence,
     /// The labels below the apex that static records have; `None` where these speak for every name.
     taken: Option<HashSet<Box<[u8]>>>,
@@ -75,6 +79,8 @@ pub struct Hit {
     pub qtype: RecordType,
     /// Where the name that was asked for is in the query.
     pub qname: Range<usize>,
+    /// Whether the client has proved its address with a cookie.
+    pub has_valid_cookie: bool,
 }
 
 /// What outlasts a query only to be used again.
@@ -104,6 +110,7 @@ impl Hot {
             record_ttl: zone.record_ttl,
             srv_weight_scale: u32::from(zone.srv_weight_scale),
             udp_payload: settings.udp_payload,
+            cookies: settings.cookies.clone(),
             absence: Absence::new(&soa, &zone.apex, differ_in_serial(&soa, &next))?,
             taken: catalog.labels_below_apex(),
         })
@@ -137,11 +144,17 @@ impl Hot {
         }
     }
 
+    /// What the cookie of a query is answered with, if it has one and cookies mean something here.
+    pub fn cookie(&self, asked: &Asked<'_>, client: IpAddr, now: impl FnOnce() -> Moment) -> Option<Answered> {
+        let (cookies, option) = self.cookies.as_ref().zip(asked.cookie())?;
+        cookies.answer(option, client, cookie::seconds(now()))
+    }
+
     /// Writes the reply to what was found into `out`, if it is one of those that are answered here and it fits: into
     /// `out`, and over UDP into a datagram. `random` decides the order of records.
     pub fn answer(
         &self,
-        (asked, target): (&Asked<'_>, Target<'_>),
+        (asked, target, cookie): (&Asked<'_>, Target<'_>, Option<Answered>),
         over_udp: bool,
         revision: Revision,
         scratch: &mut Scratch,
@@ -152,15 +165,17 @@ impl Hot {
             return None;
         }
         let room = if over_udp { self.datagram(asked).min(out.len()) } else { out.len() };
-        let room = room.checked_sub(asked.end + asked.opt.map_or(0, |_| OPT))?;
+        let opt = asked.opt.map_or(0, |_| OPT) + cookie.map_or(0, |_| COOKIE);
+        let room = room.checked_sub(asked.end + opt)?;
         let page = Page::begin(asked, out);
         let mut reply = Reply { hot: self, asked, room, page, lots: &mut scratch.lots };
         let (kind, rcode) = match reply.records(target, &mut random)? {
             true => (Kind::Positive, Rcode::NoError),
             false => reply.absence(target, revision)?,
         };
-        let octets = reply.page.end(asked, rcode, self.udp_payload);
-        Some(Hit { octets, kind, rcode, qtype: asked.qtype, qname: asked.qname() })
+        let octets = reply.page.end(asked, cookie.as_ref().map(|cookie| &cookie.option), rcode, self.udp_payload);
+        let has_valid_cookie = cookie.is_some_and(|cookie| cookie.is_valid);
+        Some(Hit { octets, kind, rcode, qtype: asked.qtype, qname: asked.qname(), has_valid_cookie })
     }
 
     /// Octets that a datagram to this client may have (RFC 6891 §6.2.3 to §6.2.5).

@@ -2,6 +2,7 @@
 
 use super::asked::{Asked, QNAME, recursion_desired};
 use crate::answer::Entry;
+use crate::dns::edns::cookie::BOTH;
 use crate::dns::reply::Rcode;
 use crate::wire::{MAX_NAME, RecordType, flag};
 
@@ -12,8 +13,10 @@ pub const POINTER: u16 = 0xc000;
 pub const RECORD: usize = 12;
 /// Priority, weight and port of an SRV record (RFC 2782).
 pub const SRV_NUMBERS: usize = 6;
-/// Octets of the OPT record of a reply.
+/// Octets of the OPT record of a reply, without options.
 pub const OPT: usize = 11;
+/// Octets of its COOKIE option.
+pub const COOKIE: usize = 4 + BOTH;
 const CLASS_IN: u16 = 1;
 
 /// Octets that are copied at once where fewer count: two vector registers.
@@ -141,10 +144,15 @@ impl<'o> Page<'o> {
     }
 
     /// Ends the message with the OPT record, if the query had one, and the header. Gives its length.
-    pub fn end(mut self, asked: &Asked<'_>, rcode: Rcode, udp_payload: u16) -> usize {
+    pub fn end(mut self, asked: &Asked<'_>, cookie: Option<&[u8; BOTH]>, rcode: Rcode, udp_payload: u16) -> usize {
         if let Some(opt) = asked.opt {
             let [high, low] = udp_payload.to_be_bytes();
-            self.put(&[0, 0, 41, high, low, 0, 0, u8::from(opt.dnssec_ok) << 7, 0, 0, 0]);
+            let length = if cookie.is_some() { COOKIE as u8 } else { 0 };
+            self.put(&[0, 0, 41, high, low, 0, 0, u8::from(opt.dnssec_ok) << 7, 0, 0, length]);
+            if let Some(cookie) = cookie {
+                self.put(&[0, 10, 0, BOTH as u8]);
+                self.put(cookie);
+            }
             self.counts[Section::Additional as usize] += 1;
         }
         let head = &mut self.out[..QNAME];

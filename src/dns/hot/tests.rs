@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::answer::LiveZone;
 use crate::config;
+use crate::dns::edns::{Cookies, cookie};
 use crate::dns::responder::tests::fixture::{self, TCP, UDP, now};
 use crate::dns::{Client, Responder};
 use crate::engine::Index;
@@ -20,6 +21,8 @@ use crate::zone::master::{self, Kind as ZoneKind};
 use crate::zone::{Zone, Zones};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// That of cookies.
+const SECRET: [u8; 16] = [7; 16];
 
 /// A message as it is compared: without the order of records, but for that of SRV priorities.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,12 +71,13 @@ fn compare(responder: &Responder, packet: &[u8], client: &Client, seed: u64) -> 
         random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         random.rotate_left(29)
     };
-    let hit = responder.round().hit(packet, client, &mut Scratch::default(), random, &mut out)?;
+    let hit = responder.round().hit(packet, client, now(), &mut Scratch::default(), random, &mut out)?;
     let mut complete = Vec::new();
     let reply = responder.respond(packet, client, seed, now(), &mut complete).expect("a reply");
     assert_eq!(read(&out[..hit.octets]), read(&complete), "{packet:02x?}");
     assert_eq!((hit.kind, hit.rcode, Some(hit.qtype)), (reply.kind, reply.rcode, reply.qtype));
-    assert!(!reply.truncated && !reply.has_valid_cookie);
+    assert!(!reply.truncated);
+    assert_eq!(hit.has_valid_cookie, reply.has_valid_cookie);
     let name = if hit.kind == Kind::Positive {
         Name::from_wire(&packet[hit.qname.clone()]).unwrap()
     } else {
@@ -118,17 +122,20 @@ fn responder(index: Arc<Index>, additions: Option<&str>, others: &[&str], scale:
     let soa = "@ SOA ns hostmaster 1 3600 600 86400 30\n@ NS ns\nns A 192.0.2.1\nx TXT x\n";
     let others = others.iter().map(|apex| Arc::new(zone(apex, soa, ZoneKind::Own)));
     let catalog = Catalog::new(live, additions.as_ref(), Zones::new(others).unwrap());
-    Responder::new(catalog, index, Settings::new(&config::Dns::default(), [7; 16]))
+    Responder::new(catalog, index, Settings::new(&config::Dns::default(), SECRET))
 }
 
-/// Queries for a name and type: plain and with EDNS that offers so much.
+/// Queries for a name and type: plain and with EDNS that offers so much; with a cookie of the client's own and with both.
 fn queries(name: &str, qtype: u16) -> Vec<Vec<u8>> {
     let name = Name::parse(name).unwrap();
-    let opt = |offered: u16, bits: u8| {
+    let opt = |offered: u16, bits: u8, options: &[u8]| {
         let [high, low] = offered.to_be_bytes();
-        vec![0, 0, 41, high, low, 0, 0, bits, 0, 0, 0]
+        [&[0, 0, 41, high, low, 0, 0, bits, 0, 0, options.len() as u8], options].concat()
     };
-    [Vec::new(), opt(1232, 0), opt(100, 0x80), opt(4096, 0)]
+    let client = b"\x00\x0a\x00\x0812345678";
+    let made = Cookies::new(SECRET).answer(&client[4..], HERE, cookie::seconds(now())).unwrap();
+    let both = [&[0, 10, 0, 24], &made.option[..]].concat();
+    [Vec::new(), opt(1232, 0, &[]), opt(100, 0x80, &[]), opt(4096, 0, &[]), opt(1232, 0, client), opt(100, 0x80, &both)]
         .map(|opt| {
             let header = [0x12, 0x34, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, u8::from(!opt.is_empty())];
             [&header[..], name.wire(), &qtype.to_be_bytes(), &[0, 1], &opt].concat()
@@ -275,6 +282,42 @@ fn long_names_and_full_blocks() {
 }
 
 #[test]
+fn cookies_are_answered_and_believed_as_by_the_complete_path() {
+    let responder = fixture::responder_over(index(some()), |_| {});
+    let without = fixture::responder_over(index(some()), |dns| dns.cookies = false);
+    let plain = queries("web.svc.local", 1).remove(0);
+    let with = |cookie: &[u8]| {
+        let mut packet = plain.clone();
+        packet[11] = 1;
+        let length = cookie.len() as u8;
+        packet.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, length + 4, 0, 10, 0, length]);
+        [&packet[..], cookie].concat()
+    };
+    let valid = |responder: &Responder, cookie: &[u8], client: &Client| {
+        compare(responder, &with(cookie), client, 1).map(|hit| hit.has_valid_cookie)
+    };
+    let mut out = vec![0; 4096];
+    let asked = with(b"12345678");
+    let hit = responder.round().hit(&asked, &UDP, now(), &mut Scratch::default(), || 0, &mut out).unwrap();
+    let given = out[hit.octets - 24..hit.octets].to_vec();
+    let stranger = Client { address: "192.0.2.1".parse().unwrap(), ..UDP };
+    for (cookie, client, expected) in [
+        (&b"12345678"[..], &UDP, Some(false)),
+        (&given, &UDP, Some(true)),
+        (&given, &TCP, Some(true)),
+        (&given, &stranger, Some(false)),
+        (&[1; 16], &UDP, Some(false)),
+        (&[1; 40], &UDP, Some(false)),
+        (&[1; 7], &UDP, None),
+        (&[1; 9], &UDP, None),
+        (&[1; 41], &UDP, None),
+    ] {
+        assert_eq!(valid(&responder, cookie, client), expected, "{cookie:02x?} of {client:?}");
+        assert_eq!(valid(&without, cookie, client), expected.map(|_| false), "cookies mean nothing: {cookie:02x?}");
+    }
+}
+
+#[test]
 fn who_may_not_be_answered_is_left_to_the_complete_path() {
     let index = index(some());
     let usual = &queries("web.svc.local", 1)[0];
@@ -288,7 +331,7 @@ fn who_may_not_be_answered_is_left_to_the_complete_path() {
     assert!(!hit(|dns| dns.require_cookies = true, &UDP));
     assert!(hit(|dns| dns.require_cookies = true, &TCP));
     let empty = fixture::responder_over(Arc::default(), |_| {});
-    let nothing = empty.round().hit(usual, &UDP, &mut Scratch::default(), || 0, &mut [0; 4096]);
+    let nothing = empty.round().hit(usual, &UDP, now(), &mut Scratch::default(), || 0, &mut [0; 4096]);
     assert_eq!(nothing, None, "nothing is loaded");
 }
 

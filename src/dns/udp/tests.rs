@@ -49,8 +49,10 @@ fn usual() -> Vec<Vec<u8>> {
         ("web.svc.local", RecordType::HTTPS),
         ("none.svc.local", RecordType::A),
     ];
-    let both = |(name, qtype)| [None, Some(&[][..])].map(|options| fixture::query(name, qtype, fixture::IN, options));
-    questions.into_iter().flat_map(both).collect()
+    let cookie = fixture::option(10, b"12345678");
+    let ways = [None, Some(&[][..]), Some(&cookie[..])];
+    let each = |(name, qtype)| ways.map(|options| fixture::query(name, qtype, fixture::IN, options));
+    questions.into_iter().flat_map(each).collect()
 }
 
 #[test]
@@ -91,6 +93,21 @@ fn what_the_limit_keeps_back_slips() {
     assert_eq!(read.iter().map(|read| read.counts[1]).collect::<Vec<_>>(), [5, 5, 0, 0]);
     assert_eq!(read.iter().map(|read| read.truncated).collect::<Vec<_>>(), [false, false, true, true]);
     assert_eq!(shared.limiter.limited(), 2);
+}
+
+#[test]
+fn whose_cookie_is_good_has_no_limit() {
+    let shared = shared(5, 2);
+    let mut worker = Worker::new(&shared);
+    let with =
+        |cookie: &[u8]| fixture::query("web.svc.local", RecordType::A, fixture::IN, Some(&fixture::option(10, cookie)));
+    let (replies, _) = ask(&mut worker, &[with(b"12345678")]);
+    let (_, given) = fixture::read(&replies[0]).options.unwrap().remove(0);
+    let (replies, allocations) = ask(&mut worker, &vec![with(&given); 5]);
+    assert!(replies.iter().all(|reply| fixture::read(reply).counts[1] == 5));
+    assert_eq!((shared.limiter.limited(), allocations), (0, 0));
+    let (replies, _) = ask(&mut worker, &vec![with(b"12345678"); 3]);
+    assert!(replies.iter().any(|reply| fixture::read(reply).truncated), "one that proves nothing is limited");
 }
 
 #[test]
