@@ -55,6 +55,8 @@ const LINES: usize = 8;
 const INSTANCE: usize = 3;
 /// Octets of SRV RDATA in front of the target (RFC 2782).
 const SRV_NUMBERS: usize = 6;
+/// Octets of an instance that stand at the same place in each: all as far as the length of its label.
+const FIXED: usize = INSTANCE + SRV_NUMBERS + 1;
 const WEIGHT: usize = 4;
 
 /// What DNS serves of one service.
@@ -66,14 +68,10 @@ pub struct Block(Arc<[u8]>);
 /// An instance that is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
-    pub protocol: Protocol,
+    fixed: &'a [u8; FIXED],
     /// Priority, weight (before scaling) and port of its SRV record, and its id as the first label of the target. What
     /// stands behind them in the block follows, to be copied over where that is quicker.
     rdata: &'a [u8],
-    /// Octets of its IPv4 addresses, four for each.
-    pub ipv4: &'a [u8],
-    /// Octets of its IPv6 addresses, sixteen for each.
-    pub ipv6: &'a [u8],
 }
 
 /// The address records of one family.
@@ -155,16 +153,10 @@ impl Block {
     #[inline]
     pub fn entry(&self, at: usize) -> Entry<'_> {
         let table = HEADER + 1 + usize::from(self.0[HEADER]);
-        let begins = usize::from(number_at(&self.0, table + 2 * at));
-        let (fixed, rdata) = self.0[begins..].split_at(INSTANCE);
-        let ips = &rdata[SRV_NUMBERS + 1 + usize::from(rdata[SRV_NUMBERS])..];
-        let (ipv4, ips) = ips.split_at(4 * usize::from(fixed[1]));
-        Entry {
-            protocol: if fixed[0] == Protocol::Tcp as u8 { Protocol::Tcp } else { Protocol::Udp },
-            rdata,
-            ipv4,
-            ipv6: &ips[..16 * usize::from(fixed[2])],
-        }
+        let octets = &self.0[usize::from(number_at(&self.0, table + 2 * at))..];
+        // Each instance has them.
+        let fixed = octets.first_chunk().unwrap_or(&[0; FIXED]);
+        Entry { fixed, rdata: &octets[INSTANCE..] }
     }
 
     /// The instance with this id, in lower case.
@@ -212,14 +204,38 @@ impl Block {
 
 impl<'a> Entry<'a> {
     #[inline]
+    pub fn protocol(&self) -> Protocol {
+        if self.fixed[0] == Protocol::Tcp as u8 { Protocol::Tcp } else { Protocol::Udp }
+    }
+
+    #[inline]
     pub fn priority(&self) -> u16 {
-        number_at(self.rdata, 0)
+        u16::from_be_bytes([self.fixed[INSTANCE], self.fixed[INSTANCE + 1]])
     }
 
     /// The weight before scaling.
     #[inline]
     pub fn weight(&self) -> u16 {
-        number_at(self.rdata, 2)
+        u16::from_be_bytes([self.fixed[INSTANCE + 2], self.fixed[INSTANCE + 3]])
+    }
+
+    /// How many addresses it has: IPv4 and IPv6.
+    #[inline]
+    pub fn counts(&self) -> (usize, usize) {
+        (usize::from(self.fixed[1]), usize::from(self.fixed[2]))
+    }
+
+    #[inline]
+    pub fn ipv4(&self) -> &'a [[u8; 4]] {
+        let ips = &self.rdata[self.rdata_length()..];
+        ips[..4 * self.counts().0].as_chunks().0
+    }
+
+    #[inline]
+    pub fn ipv6(&self) -> &'a [[u8; 16]] {
+        let (ipv4, ipv6) = self.counts();
+        let ips = &self.rdata[self.rdata_length() + 4 * ipv4..];
+        ips[..16 * ipv6].as_chunks().0
     }
 
     /// The id.
@@ -230,7 +246,7 @@ impl<'a> Entry<'a> {
     /// How many octets of SRV RDATA are here: those before the name of the service, which goes on in the block's label.
     #[inline]
     pub fn rdata_length(&self) -> usize {
-        SRV_NUMBERS + 1 + usize::from(self.rdata[SRV_NUMBERS])
+        SRV_NUMBERS + 1 + usize::from(self.fixed[FIXED - 1])
     }
 
     /// SRV RDATA up to the service, and whatever stands behind it in the block.
@@ -260,11 +276,11 @@ impl<'a> Addresses<'a> {
         u32_at(self.octets, at * (WEIGHT + self.width))
     }
 
-    /// The octets of an address.
+    /// An address, if addresses here have as many octets.
     #[inline]
-    pub fn address(&self, at: usize) -> &'a [u8] {
+    pub fn address<const W: usize>(&self, at: usize) -> Option<&'a [u8; W]> {
         let begins = at * (WEIGHT + self.width) + WEIGHT;
-        &self.octets[begins..begins + self.width]
+        self.octets[begins..begins + self.width].as_array()
     }
 }
 

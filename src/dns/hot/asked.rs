@@ -20,8 +20,10 @@ const BEFORE_COOKIE: usize = 11 + OPTION_HEAD as usize;
 const OPTION_HEAD: u8 = 4;
 /// The COOKIE option (RFC 7873 §4).
 const COOKIE: u8 = 10;
-/// The most labels in front of the apex that are told apart here, and one more that tells that there are too many.
+/// The most labels in front of the apex.
 const LABELS: usize = 3;
+/// Octets of a label that are made lower case at once where fewer count: one vector register.
+const FEW: usize = 16;
 
 /// A question as it stands in its packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +60,8 @@ impl<'a> Asked<'a> {
         if u16_at(head, 2)? & OPCODE_AND_QR != 0 {
             return None;
         }
-        let (labels, count, end_of_name) = front(packet, apex.len())?;
-        let apex_at = end_of_name - apex.len();
-        if !packet[apex_at..end_of_name].eq_ignore_ascii_case(apex) {
-            return None;
-        }
-        let end = end_of_name + 4;
+        let (labels, count, apex_at) = front(packet, apex)?;
+        let end = apex_at + apex.len() + 4;
         if u16_at(packet, end - 2)? != CLASS_IN {
             return None;
         }
@@ -85,6 +83,21 @@ impl<'a> Asked<'a> {
         })
     }
 
+    /// One of the labels, in lower case, in `into`.
+    #[inline]
+    pub fn lowered<'b>(&self, label: usize, into: &'b mut [u8; MAX_LABEL]) -> Option<&'b [u8]> {
+        let (length, octets) = self.packet[usize::from(*self.labels.get(label)?)..].split_first()?;
+        let length = usize::from(*length);
+        match (octets.first_chunk::<FEW>(), into.first_chunk_mut::<FEW>()) {
+            (Some(few), Some(into)) if length <= FEW => *into = few.map(|octet| octet.to_ascii_lowercase()),
+            _ => {
+                into[..length].copy_from_slice(&octets[..length]);
+                into.make_ascii_lowercase();
+            }
+        }
+        Some(&into[..length])
+    }
+
     /// The data of the COOKIE option, which has a length that cookies have.
     pub fn cookie(&self) -> Option<&'a [u8]> {
         self.opt.filter(|opt| opt.has_cookie).map(|_| &self.packet[self.end + BEFORE_COOKIE..])
@@ -96,32 +109,29 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Steps over the labels of a name: where those in front of its last `apex` octets begin, how many they are, and where the
-/// name ends.
-fn front(packet: &[u8], apex: usize) -> Option<([u16; LABELS], usize, usize)> {
-    let mut starts = [0; LABELS + 16];
-    let mut count = 0;
+/// Steps over the labels of a name until the apex begins: where each begins, how many they are, and where the apex does.
+fn front(packet: &[u8], apex: &[u8]) -> Option<([u16; LABELS], usize, usize)> {
+    let mut starts = [0; LABELS];
     let mut at = QNAME;
-    loop {
-        match usize::from(*packet.get(at)?) {
-            0 => break,
-            length @ 1..=MAX_LABEL => {
-                *starts.get_mut(count)? = at as u16;
-                count += 1;
-                at += length + 1;
-            }
-            _ => return None,
+    for count in 0..=LABELS {
+        let rest = packet.get(at..)?;
+        if is_name(rest.get(..apex.len())?, apex) {
+            return (at + apex.len() - QNAME <= MAX_NAME).then_some((starts, count, at));
         }
+        let length = usize::from(*rest.first()?);
+        if !(1..=MAX_LABEL).contains(&length) {
+            return None;
+        }
+        *starts.get_mut(count)? = at as u16;
+        at += 1 + length;
     }
-    let end = at + 1;
-    let apex_at = end.checked_sub(apex).filter(|at| *at >= QNAME && end - QNAME <= MAX_NAME)?;
-    let front = starts[..count].iter().take_while(|start| usize::from(**start) < apex_at).count();
-    // The apex begins where a label does, or a longer label only ends like it.
-    let begins = if front == count { end - 1 } else { usize::from(starts[front]) };
-    if front > LABELS || begins != apex_at {
-        return None;
-    }
-    Some(([starts[0], starts[1], starts[2]], front, end))
+    None
+}
+
+/// Whether two names of one length are the same. Mostly their first octets differ, or none does.
+#[inline]
+fn is_name(octets: &[u8], apex: &[u8]) -> bool {
+    octets.first() == apex.first() && (octets == apex || octets.eq_ignore_ascii_case(apex))
 }
 
 impl Opt {

@@ -125,19 +125,18 @@ impl Hot {
     /// it may still be on its way from memory.
     pub fn find<'r>(&self, asked: &Asked<'_>, reading: &'r Reading<'_>) -> Option<Target<'r>> {
         let (mut first, mut second) = ([0; MAX_LABEL], [0; MAX_LABEL]);
-        let mut labels = asked.labels();
-        match (labels.len(), labels.next(), labels.next()) {
-            (1, Some(service), _) => {
-                let service = lowered(service, &mut first);
+        match asked.labels().len() {
+            1 => {
+                let service = asked.lowered(0, &mut first)?;
                 match reading.block(service) {
                     Some(block) => block.map(Target::Service),
                     None => self.has_nothing_at(service).then_some(Target::Nothing),
                 }
             }
-            (2, Some(front), Some(back)) => {
-                let back = lowered(back, &mut second);
+            2 => {
+                let back = asked.lowered(1, &mut second)?;
                 let Some(protocol) = transport(back) else { return reading.block(back)?.map(Target::Instance) };
-                let service = lowered(front, &mut first).strip_prefix(b"_")?;
+                let service = asked.lowered(0, &mut first)?.strip_prefix(b"_")?;
                 reading.block(service)?.map(|block| Target::ServiceType(block, protocol))
             }
             _ => None,
@@ -232,10 +231,20 @@ impl Reply<'_, '_> {
     /// The records of the instance whose id is the first label, if it is served.
     fn of_instance(&mut self, block: &Block, qtype: RecordType, random: &mut impl FnMut() -> u64) -> Option<bool> {
         let mut id = [0; MAX_LABEL];
-        let entry = block.find(lowered(self.asked.labels().next()?, &mut id))?;
+        let entry = block.find(self.asked.lowered(0, &mut id)?)?;
         match qtype {
-            RecordType::A => self.host(block, entry.ipv4, 4, random),
-            RecordType::AAAA => self.host(block, entry.ipv6, 16, random),
+            RecordType::A => {
+                let (ips, ttl) = (entry.ipv4(), self.ttl(block));
+                self.shuffle(ips.len(), RECORD + 4, random)?;
+                self.page.a(Section::Answer, TO_QNAME, ttl, picked(self.lots, ips));
+                Some(!ips.is_empty())
+            }
+            RecordType::AAAA => {
+                let (ips, ttl) = (entry.ipv6(), self.ttl(block));
+                self.shuffle(ips.len(), RECORD + 16, random)?;
+                self.page.aaaa(Section::Answer, TO_QNAME, ttl, picked(self.lots, ips));
+                Some(!ips.is_empty())
+            }
             RecordType::SRV => self.service(block, &entry),
             RecordType::TXT => None,
             qtype => (!qtype.is_meta()).then_some(false),
@@ -260,45 +269,36 @@ impl Reply<'_, '_> {
         (0..of.len()).for_each(|at| self.lots.put(at as u8, of.weight(at)));
         self.lots.draw(random);
         let ttl = self.ttl(block);
-        for at in self.lots.items() {
-            self.page.addresses(Section::Answer, TO_QNAME, ttl, of.address(usize::from(*at)), of.width());
+        let places = self.lots.items().iter().map(|at| usize::from(*at));
+        if of.width() == 4 {
+            self.page.a(Section::Answer, TO_QNAME, ttl, places.filter_map(|at| of.address(at)));
+        } else {
+            self.page.aaaa(Section::Answer, TO_QNAME, ttl, places.filter_map(|at| of.address(at)));
         }
         Some(!of.is_empty())
     }
 
-    /// The addresses of one instance, of `width` octets each.
-    fn host(
-        &mut self,
-        block: &Block,
-        addresses: &[u8],
-        width: usize,
-        random: &mut impl FnMut() -> u64,
-    ) -> Option<bool> {
-        let count = addresses.len() / width;
-        self.room.checked_sub(count * (RECORD + width))?;
+    /// Draws the order of so many records of `octets` each, all as likely to be first.
+    fn shuffle(&mut self, count: usize, octets: usize, random: &mut impl FnMut() -> u64) -> Option<()> {
+        self.room.checked_sub(count * octets)?;
         self.lots.clear();
         (0..count).for_each(|at| self.lots.put(at as u8, 1));
         self.lots.draw(random);
-        let ttl = self.ttl(block);
-        for at in self.lots.items() {
-            let at = usize::from(*at) * width;
-            self.page.addresses(Section::Answer, TO_QNAME, ttl, &addresses[at..at + width], width);
-        }
-        Some(count > 0)
+        Some(())
     }
 
     /// The SRV record of one instance, and its addresses.
     fn service(&mut self, block: &Block, entry: &Entry<'_>) -> Option<bool> {
         // What the addresses of a host are, others know.
-        if entry.ipv4.is_empty() && entry.ipv6.is_empty() {
+        if entry.counts() == (0, 0) {
             return None;
         }
         let srv = Srv::new(self.hot.srv_weight_scale, block.label(), &self.hot.apex);
         self.room.checked_sub(octets(&srv, entry))?;
         let ttl = self.ttl(block);
         self.page.srv(&srv, entry, ttl);
-        self.page.addresses(Section::Additional, TO_QNAME, ttl, entry.ipv4, 4);
-        self.page.addresses(Section::Additional, TO_QNAME, ttl, entry.ipv6, 16);
+        self.page.a(Section::Additional, TO_QNAME, ttl, entry.ipv4());
+        self.page.aaaa(Section::Additional, TO_QNAME, ttl, entry.ipv6());
         Some(true)
     }
 
@@ -317,7 +317,7 @@ impl Reply<'_, '_> {
         self.lots.clear();
         for at in 0..block.count() {
             let entry = block.entry(at);
-            if protocol.is_none_or(|protocol| protocol == entry.protocol) {
+            if protocol.is_none_or(|protocol| protocol == entry.protocol()) {
                 taken += octets(&srv, &entry);
                 self.lots.put(at as u8, u32::from(entry.weight()));
             }
@@ -336,8 +336,8 @@ impl Reply<'_, '_> {
         for item in self.lots.items() {
             let entry = block.entry(usize::from(*item));
             let owner = POINTER | target as u16;
-            self.page.addresses(Section::Additional, owner, ttl, entry.ipv4, 4);
-            self.page.addresses(Section::Additional, owner, ttl, entry.ipv6, 16);
+            self.page.a(Section::Additional, owner, ttl, entry.ipv4());
+            self.page.aaaa(Section::Additional, owner, ttl, entry.ipv6());
             target += RECORD + srv.rdata_length(&entry);
         }
         Some(true)
@@ -350,18 +350,13 @@ impl Reply<'_, '_> {
 
 /// Octets of an instance's SRV record and of the records of its addresses. Targets are never compressed (RFC 2782).
 fn octets(srv: &Srv, entry: &Entry<'_>) -> usize {
-    let addresses = entry.ipv4.len() / 4 * (RECORD + 4) + entry.ipv6.len() / 16 * (RECORD + 16);
-    RECORD + srv.rdata_length(entry) + addresses
+    let (ipv4, ipv6) = entry.counts();
+    RECORD + srv.rdata_length(entry) + ipv4 * (RECORD + 4) + ipv6 * (RECORD + 16)
 }
 
-/// A label in lower case, in `into`.
-#[inline]
-fn lowered<'b>(label: &[u8], into: &'b mut [u8; MAX_LABEL]) -> &'b [u8] {
-    let into = &mut into[..label.len()];
-    for (lower, octet) in into.iter_mut().zip(label) {
-        *lower = octet.to_ascii_lowercase();
-    }
-    into
+/// Items in the order of their lots.
+fn picked<'a, T>(lots: &Lots, items: &'a [T]) -> impl Iterator<Item = &'a T> {
+    lots.items().iter().map(|at| &items[usize::from(*at)])
 }
 
 #[inline]

@@ -106,21 +106,30 @@ impl<'o> Page<'o> {
         self.counts[section as usize] += 1;
     }
 
-    /// Writes an address record for each address of a family, `width` octets each.
-    pub fn addresses(&mut self, section: Section, owner: u16, ttl: u32, octets: &[u8], width: usize) {
-        if width == 4 {
-            self.of_family::<4, { RECORD + 4 }>(section, head(owner, RecordType::A, ttl, 4), octets);
-        } else {
-            self.of_family::<16, { RECORD + 16 }>(section, head(owner, RecordType::AAAA, ttl, 16), octets);
-        }
+    /// Writes an A record for each address.
+    #[inline]
+    pub fn a<'a>(&mut self, section: Section, owner: u16, ttl: u32, ips: impl IntoIterator<Item = &'a [u8; 4]>) {
+        self.addresses::<4, { RECORD + 4 }>(section, head(owner, RecordType::A, ttl, 4), ips);
+    }
+
+    /// Writes an AAAA record for each address.
+    #[inline]
+    pub fn aaaa<'a>(&mut self, section: Section, owner: u16, ttl: u32, ips: impl IntoIterator<Item = &'a [u8; 16]>) {
+        self.addresses::<16, { RECORD + 16 }>(section, head(owner, RecordType::AAAA, ttl, 16), ips);
     }
 
     /// Writes records of addresses of `W` octets, which have `R` with the head that they share.
-    fn of_family<const W: usize, const R: usize>(&mut self, section: Section, head: [u8; RECORD], octets: &[u8]) {
+    #[inline]
+    fn addresses<'a, const W: usize, const R: usize>(
+        &mut self,
+        section: Section,
+        head: [u8; RECORD],
+        ips: impl IntoIterator<Item = &'a [u8; W]>,
+    ) {
         let mut record = [0; R];
         record[..RECORD].copy_from_slice(&head);
-        for address in octets.as_chunks::<W>().0 {
-            record[RECORD..].copy_from_slice(address);
+        for ip in ips {
+            record[RECORD..].copy_from_slice(ip);
             self.put(&record);
             self.counts[section as usize] += 1;
         }
