@@ -11,7 +11,7 @@ use super::unit::{Unit, Waiting};
 use crate::cluster::{Members, ServerId};
 use crate::engine::publish::Publisher;
 use crate::engine::{Clock, Expiries};
-use crate::model::{Capacity, Instance, Key, Moment, Revision, ServiceName, Tick};
+use crate::model::{Capacity, Instance, Keeping, Key, Moment, Revision, ServiceName, Tick};
 use crate::registry::{Change, Changes, Command, Done, Event, Record, RecordName, Refusal, Registry, Rules};
 
 /// What is known of a place beside what the registry has.
@@ -111,7 +111,7 @@ impl Following {
                     let key = stored.key.clone();
                     self.registry.restore(*stored, now);
                     // Who keeps it is known once this server is heard by the others.
-                    self.registry.keep_here(&key, false, now);
+                    self.registry.set_keeping(&key, Keeping::Elsewhere, now);
                 }
                 Fact::Record(record) => self.registry.restore_record(record),
                 Fact::There(_) => {}
@@ -157,8 +157,8 @@ impl Following {
             self.hold(revision, &fact);
             match fact {
                 Fact::Instance { stored, owner } => {
-                    let kept = self.members.keeps(&stored.key, owner);
-                    self.registry.adopt(*stored, kept, now, &mut changes);
+                    let keeping = self.members.keeping(&stored.key, owner);
+                    self.registry.adopt(*stored, keeping, now, &mut changes);
                 }
                 Fact::Record(record) => {
                     self.registry.adopt_record(&record.name(), Some(record), now, &mut changes);
@@ -188,7 +188,7 @@ impl Following {
         let now = self.clock.now();
         for (place, held) in &self.held {
             if let Place::Record(RecordName::Instance(key)) = place {
-                self.registry.keep_here(key, self.members.keeps(key, held.owner), now);
+                self.registry.set_keeping(key, self.members.keeping(key, held.owner), now);
             }
         }
     }
@@ -308,12 +308,8 @@ impl Following {
     /// Makes everything as it was before it was tried out, but for weights, which are this server's own.
     fn take_back(&mut self, changes: &Changes, now: Moment) {
         let since = Instant::now();
-        let Self { registry, members, held, publisher, .. } = self;
-        let keeps = |key: &Key| {
-            let held = held.get(&Place::Record(RecordName::Instance(key.clone())));
-            members.keeps(key, held.and_then(|held| held.owner))
-        };
-        registry.take_back(changes, keeps, |service| publisher.revision_of(service), now);
+        let Self { registry, publisher, .. } = self;
+        registry.take_back(changes, |service| publisher.revision_of(service), now);
         let mut own = Changes::default();
         for event in changes.events.iter().filter(|event| event.change == Change::Weight) {
             let Some(after) = &event.after else { continue };
