@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::port::{Fact, Found, Place, Snapshot, State, Write, Writer};
-use super::sharing::Sharing;
+use super::sharing::{Duty, Sharing};
 use super::unit::{Unit, Waiting};
 use crate::cluster::{Members, ServerId};
 use crate::engine::publish::Publisher;
@@ -56,6 +56,16 @@ impl Following {
 
     pub fn revision(&self) -> Revision {
         self.registry.revision()
+    }
+
+    /// For the store to tell for how long this server is live to the others.
+    pub fn duty(&self) -> Duty {
+        self.sharing.duty(self.clock.clone())
+    }
+
+    /// Whether this server is live to the others, so that what it keeps is its own.
+    pub fn is_on_duty(&self) -> bool {
+        self.sharing.is_on_duty(self.clock.tick())
     }
 
     /// Who this server is.

@@ -93,7 +93,7 @@ impl<S: SharedStore> Work for Runner<S> {
     /// Waits until the store has told everything there is and can be written, however long it takes.
     async fn load(&mut self) -> Result<(), StoreError> {
         let Some(store) = self.store.take() else { return Ok(()) };
-        let (writer, mut news) = store.open();
+        let (writer, mut news) = store.open(self.following.duty());
         while let Some(told) = news.recv().await {
             match told {
                 News::Everything(snapshot) => self.following.take_everything(snapshot),
@@ -177,6 +177,10 @@ impl<W: Writer> At<W> {
             let waits = !self.queue.is_empty() || !self.landed.is_empty();
             return waits.then(|| *since + GRACE);
         }
+        // What is due is then for others, and that this is so comes as news.
+        if !self.following.is_on_duty() {
+            return None;
+        }
         let due = self.following.next_deadline().map(|due| self.clock.instant(due));
         let due = due.into_iter().chain(self.pause_until.filter(|_| !self.queue.is_empty())).min();
         due.filter(|_| self.is_idle())
@@ -232,7 +236,11 @@ impl<W: Writer> At<W> {
     /// Sends to the store what has gathered, if the round before is over.
     fn begin_round(&mut self) {
         let now = Instant::now();
-        if !self.is_idle() || self.away.is_some() || self.pause_until.is_some_and(|until| now < until) {
+        if !self.is_idle()
+            || self.away.is_some()
+            || !self.following.is_on_duty()
+            || self.pause_until.is_some_and(|until| now < until)
+        {
             return;
         }
         self.pause_until = None;
