@@ -15,6 +15,8 @@ use crate::common::server::Setup;
 pub struct Site {
     setup: Setup,
     process: Option<Process>,
+    /// What processes logged that were killed.
+    killed: String,
     wire: Wire,
     pub http: SocketAddr,
     pub dns: SocketAddr,
@@ -35,12 +37,16 @@ impl Site {
         let [http, dns] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
         let setup = sharing(&wire.url()).http(&http.to_string()).dns(&dns.to_string());
         let process = setup.start().process;
-        Self { setup, process: Some(process), wire, http, dns, trouble: None }
+        Self { setup, process: Some(process), killed: String::new(), wire, http, dns, trouble: None }
     }
 
     fn begin(&mut self, trouble: Trouble, long: Duration) {
         match (trouble, &mut self.process) {
-            (Trouble::Killed, process) => drop(process.take().map(|mut process| process.kill9())),
+            (Trouble::Killed, process) => {
+                let Some(mut process) = process.take() else { return };
+                process.kill9();
+                self.killed += &format!("{}(killed)\n", process.log());
+            }
             (Trouble::Stopped, Some(process)) => process.signal("STOP"),
             (Trouble::Stopped, None) => {}
             (Trouble::Stalled, _) => self.wire.stall(),
@@ -61,7 +67,7 @@ impl Site {
     }
 
     pub fn log(&self) -> String {
-        self.process.as_ref().map(Process::log).unwrap_or_default()
+        self.killed.clone() + &self.process.as_ref().map(Process::log).unwrap_or_default()
     }
 }
 
