@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use super::draw::{draw, number};
 use crate::model::{Keeping, Key, SubscriptionId};
+
+/// After so long unheard, a server counts as dead. So long it may do what was its to do without knowing that it is not.
+pub const UNHEARD: Duration = Duration::from_secs(5);
 
 /// What a server is called among those that share its registry: drawn at random when its process starts, and written in
 /// sixteen hexadecimal digits.

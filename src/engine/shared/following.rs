@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::port::{Fact, Found, Place, Snapshot, State, Write, Writer};
 use super::sharing::{Duty, Sharing};
 use super::unit::{Unit, Waiting};
-use crate::cluster::{Members, ServerId};
+use crate::cluster::{Members, ServerId, UNHEARD};
 use crate::engine::publish::Publisher;
 use crate::engine::{Clock, Expiries};
 use crate::model::{Capacity, Instance, Keeping, Key, Moment, Revision, ServiceName, Tick};
@@ -164,11 +164,16 @@ impl Following {
             }
         }
         for Found { revision, fact } in in_order(put) {
-            self.hold(revision, &fact);
+            let before = self.hold(revision, &fact);
             match fact {
                 Fact::Instance { stored, owner } => {
-                    let keeping = self.members.keeping(&stored.key, owner);
+                    let (key, keeping) = (stored.key.clone(), self.members.keeping(&stored.key, owner));
                     self.registry.adopt(*stored, keeping, now, &mut changes);
+                    let had_other = before.is_some_and(|before| before.owner != owner);
+                    if had_other && let (Keeping::Own, Some(taken)) = (keeping, self.registry.instance(&key)) {
+                        // The one that had it may not know yet, and hear it.
+                        taken.pulse.extend(Tick(now.tick.0 + UNHEARD.as_millis() as u64));
+                    }
                 }
                 Fact::Record(record) => {
                     self.registry.adopt_record(&record.name(), Some(record), now, &mut changes);
@@ -187,9 +192,10 @@ impl Following {
         }
     }
 
-    fn hold(&mut self, written: Revision, fact: &Fact) {
+    /// Notes what is known of a place beside what the registry has; what was known before.
+    fn hold(&mut self, written: Revision, fact: &Fact) -> Option<Held> {
         let owner = if let Fact::Instance { owner, .. } = fact { *owner } else { None };
-        self.held.insert(fact.place(), Held { written, owner });
+        self.held.insert(fact.place(), Held { written, owner })
     }
 
     /// Shows who is live now, and keeps the leases here that are this server's from now on, and no others.

@@ -9,10 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::{CallError, Link};
 use super::messages::{LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest, LeaseKeepAliveResponse};
+use crate::cluster::UNHEARD;
 use crate::engine::shared::Duty;
 
-/// After so long unheard, a server counts as dead.
-pub const TTL: Duration = Duration::from_secs(5);
 /// How often it makes itself heard.
 const EVERY: Duration = Duration::from_secs(1);
 /// How long an answer to that may take before the connection is given up.
@@ -36,8 +35,8 @@ impl Heard {
 
     /// Etcd has answered what was sent at this time.
     fn at(&self, sent: Instant) {
-        *self.until.lock() = Some(sent + TTL);
-        self.duty.lasts_until(sent + TTL);
+        *self.until.lock() = Some(sent + UNHEARD);
+        self.duty.lasts_until(sent + UNHEARD);
     }
 
     /// It is known that others take it for dead.
@@ -70,7 +69,7 @@ pub async fn lease(link: &Link, known: Option<i64>, heard: &Heard) -> Result<i64
             return Ok(id);
         }
     }
-    let request = LeaseGrantRequest { ttl: TTL.as_secs().cast_signed() };
+    let request = LeaseGrantRequest { ttl: UNHEARD.as_secs().cast_signed() };
     let LeaseGrantResponse { id } = link.call(GRANT, request).await?;
     heard.at(sent);
     Ok(id)
