@@ -30,9 +30,10 @@
 
 mod following;
 mod port;
-mod round;
+mod queue;
 mod run;
 mod sharing;
+mod trial;
 mod unit;
 
 pub use port::{Encoded, Fact, Found, News, Outcome, Place, SharedStore, Snapshot, State, Transaction, Write, Writer};

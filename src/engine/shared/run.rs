@@ -8,9 +8,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::following::{Following, Tried};
+use super::following::Following;
 use super::port::{News, Outcome, Place, SharedStore, Transaction, Write, Writer};
-use super::round::Queue;
+use super::queue::Queue;
+use super::trial::Tried;
 use super::unit::{OCTETS, Subject, Unit, Waiting, pack};
 use crate::engine::caches::Caches;
 use crate::engine::expiries::TOLD;
