@@ -240,3 +240,70 @@ fn in_order(mut found: Vec<Found>) -> Vec<Found> {
     found.sort_by_key(|found| (matches!(found.fact, Fact::Instance { .. }), found.revision));
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::{key, register, rules};
+    use crate::engine::{Engine, Window};
+    use crate::model::Moment;
+    use crate::registry::Stored;
+
+    const ME: ServerId = ServerId(1);
+    const OTHER: ServerId = ServerId(2);
+
+    /// A server that is live beside another one, and knows the instance `a`, with a ttl of 10 s, as the other one's.
+    fn following() -> (Following, Fact) {
+        let (engine, _) = Engine::unattached(&rules(), Clock::start(), Window::USUAL);
+        let (publisher, sharing, clock) = (Publisher::new(&engine), Arc::clone(&engine.sharing), engine.clock.clone());
+        let mut following = Following::new(ME, rules(), publisher, sharing, clock);
+        let live = [ME, OTHER].map(|id| Found { revision: Revision(1), fact: Fact::There(Place::Server(id)) });
+        following.take_everything(Snapshot { revision: Revision(1), found: live.into() });
+        following.back();
+        let mut registry = Registry::new(rules(), Revision(1));
+        let now = Moment { tick: Tick(0), wall: jiff::Timestamp::UNIX_EPOCH };
+        registry.apply(register("a", 1), now, &mut Changes::default()).unwrap();
+        let registered = registry.instance(&key("a")).unwrap();
+        let stored = Box::new(Stored {
+            key: registered.key.clone(),
+            registration: (*registered.registration).clone(),
+            condition: registered.condition.clone(),
+            created_at: registered.created_at.timestamp(),
+            changed_at: registered.changed_at.timestamp(),
+            revision: registered.revision,
+        });
+        let registered = |owner| Fact::Instance { stored: stored.clone(), owner: Some(owner) };
+        following.take_changes(Revision(2), vec![registered(OTHER)], Vec::new());
+        (following, registered(ME))
+    }
+
+    fn pulse(following: &Following) -> (Keeping, Option<Tick>) {
+        let pulse = &following.registry.instance(&key("a")).unwrap().pulse;
+        (pulse.keeping(), pulse.deadline())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_taken_over_has_time_for_the_server_that_had_it() {
+        let (mut following, mine) = following();
+        assert_eq!(pulse(&following), (Keeping::Elsewhere, None));
+        following.take_changes(Revision(3), vec![mine.clone()], Vec::new());
+        assert_eq!(pulse(&following), (Keeping::Own, Some(Tick(15_000))), "5 s and the ttl");
+        tokio::time::advance(std::time::Duration::from_secs(9)).await;
+        following.take_changes(Revision(4), vec![mine], Vec::new());
+        assert_eq!(pulse(&following), (Keeping::Own, Some(Tick(15_000))), "once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_dead_server_had_is_kept_in_trust_until_it_is_back() {
+        let (mut following, mine) = following();
+        let gone = [OTHER, ServerId(3)].map(Place::Server);
+        following.take_changes(Revision(3), Vec::new(), gone.into());
+        assert_eq!(pulse(&following), (Keeping::InTrust, Some(Tick(10_000))), "its full ttl");
+        following.take_changes(Revision(4), vec![Fact::There(Place::Server(OTHER))], Vec::new());
+        assert_eq!(pulse(&following), (Keeping::Elsewhere, None));
+        following.take_changes(Revision(5), vec![mine], vec![Place::Server(OTHER)]);
+        assert_eq!(pulse(&following), (Keeping::Own, Some(Tick(15_000))), "heard here, it is this server's own");
+        following.cut_off();
+        assert_eq!(pulse(&following), (Keeping::Elsewhere, None));
+    }
+}

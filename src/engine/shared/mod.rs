@@ -31,6 +31,7 @@
 mod following;
 mod port;
 mod queue;
+mod rounds;
 mod run;
 mod sharing;
 mod trial;
