@@ -27,7 +27,7 @@ pub fn http(server: SocketAddr, method: &str, path: &str, body: &str) -> io::Res
 
 /// The ports of the instances that DNS serves, which tell them apart.
 pub fn dns(server: SocketAddr) -> io::Result<Vec<u16>> {
-    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
     socket.connect(server)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     let question = query(7, "chaos.svc.local", SRV, Some(1232));

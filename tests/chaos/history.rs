@@ -92,6 +92,12 @@ impl History {
         broken.iter().filter_map(tell).collect()
     }
 
+    /// Whether each of so many servers was seen to answer.
+    pub fn has_seen(&self, servers: usize) -> bool {
+        let seen = self.seen.lock().expect("nobody panics");
+        (0..servers).all(|server| seen.iter().any(|(seen, ..)| *seen == server))
+    }
+
     pub fn summary(&self) -> String {
         let (told, seen) = (self.told.lock().expect("nobody panics"), self.seen.lock().expect("nobody panics"));
         let renewals: usize = told.values().map(|told| told.renewals.len()).sum();

@@ -1,5 +1,5 @@
-//! Three servers on one etcd while things go wrong at random: servers are killed, stand still, and are cut off from etcd,
-//! under a load of registrations, heartbeats and queries. Then what was recorded is held against the rules.
+//! Three servers on one etcd while things go wrong at random: servers are killed, stand still, are cut off from etcd,
+//! and from everybody where the machine allows networks of their own, under a load of registrations, heartbeats and queries. Then what was recorded is held against the rules.
 //!
 //! `SRVD_CHAOS_SECONDS` makes it longer than usual, and `SRVD_CHAOS_SEED` repeats the faults of a run; a run that fails
 //! prints its seed.
@@ -11,6 +11,7 @@ mod call;
 mod faults;
 mod history;
 mod load;
+mod network;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -66,6 +67,7 @@ fn the_rules_hold_whatever_goes_wrong() {
         told
     });
     let report = || format!("SRVD_CHAOS_SEED={seed}\n{}\n{}", told.join("\n"), logs(&sites));
+    assert!(history.has_seen(SERVERS), "nobody was looking\n{}", report());
     let broken = history.broken();
     assert!(broken.is_empty(), "{}\n{}", broken.join("\n"), report());
     eventually("all agree, and nothing that was acknowledged is lost", || {
