@@ -34,6 +34,10 @@ pub fn dns(server: SocketAddr) -> io::Result<Vec<u16>> {
     socket.send(&question)?;
     let mut buffer = [0; 4096];
     let length = socket.recv(&mut buffer)?;
+    if buffer[..length] == question[..] {
+        // The socket got the port of a server that is dead, and talks to itself.
+        return Err(io::Error::other("the question came back"));
+    }
     let response = Response::read(&buffer[..length], &question);
     let ports = response.answer.iter().filter_map(|record| record.data.split(' ').nth(2)?.parse().ok());
     if response.rcode == "NOERROR" { Ok(ports.collect()) } else { Err(io::Error::other(response.rcode)) }
