@@ -143,7 +143,7 @@ fn the_configuration_file_names_every_key() {
 fn a_key_that_is_not_known_is_refused_in_every_table() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.toml")).expect("config.toml");
     let sections: Vec<&str> = text.lines().filter(|line| line.starts_with('[')).collect();
-    assert_eq!(sections.len(), 7);
+    assert_eq!(sections.len(), 8);
     for section in sections {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("config.toml");

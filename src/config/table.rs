@@ -22,7 +22,7 @@ pub(super) enum Effect {
     AtStart,
 }
 
-pub(super) const SECTIONS: &[&str] = &["dns", "http", "leases", "health", "load", "store", "log"];
+pub(super) const SECTIONS: &[&str] = &["dns", "http", "leases", "health", "load", "store", "log", "traces"];
 
 /// Seconds of a TTL: a day at most, so that no resolver holds on to an instance that went long ago.
 const TTL: std::ops::RangeInclusive<u32> = 0..=86_400;
@@ -112,6 +112,10 @@ pub(super) const ROWS: &[Row] = &[
     acts("log.queries", Slot::Switch(|to| &mut to.log.queries)),
     // Of a million queries a second, one line a second.
     acts("log.query_sample", Slot::Whole(1..=1_000_000, |to| &mut to.log.query_sample)),
+    at_start("traces.endpoint", Slot::Endpoint(|to| &mut to.traces.endpoint)),
+    at_start("traces.service_name", Slot::Named(|to| &mut to.traces.service_name)),
+    at_start("traces.sample_ratio", Slot::Share(|to| &mut to.traces.sample_ratio)),
+    at_start("traces.ca_file", Slot::File(|to| &mut to.traces.ca_file)),
 ];
 
 const STREAK: std::ops::RangeInclusive<u32> = *limits::STREAK.start() as u32..=*limits::STREAK.end() as u32;
