@@ -1,4 +1,6 @@
-//! Traces, as a collector that reads them by OpenTelemetry's own messages gets them. For an srvd with the feature `otlp`.
+//! Traces, as a collector that reads them by OpenTelemetry's own messages gets them. For an srvd with the feature `otlp`;
+//! without it there is nothing here, and `tests/run` has both.
+#![cfg(feature = "otlp")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -9,7 +11,7 @@ use std::process::Command;
 
 use common::http::Request;
 use common::process::Process;
-use common::{Setup, eventually};
+use common::{Setup, documents, eventually};
 use serde_json::{Value, json};
 
 /// A caller's trace (W3C Trace Context §3.2.2), and its span that called.
@@ -35,7 +37,7 @@ impl Collector {
         let python = target.join("opentelemetry/bin/python");
         assert!(python.is_file(), "{} is not there; `tests/run` installs it", python.display());
         let mut command = Command::new(python);
-        let process = Process::start(command.arg(root().join("tests/tracing/collector.py")).arg(port.to_string()));
+        let process = Process::start(command.arg(root().join("tests/traces/collector.py")).arg(port.to_string()));
         let port = process.stdout_line().and_then(|line| line.parse().ok());
         let port = port.unwrap_or_else(|| panic!("no port\n{}", process.report()));
         Self { process, port, spans: HashMap::new() }
@@ -75,7 +77,10 @@ fn is_of_caller(span: &Value) -> bool {
 #[test]
 fn a_call_is_part_of_its_callers_trace_down_to_the_disk() {
     let mut collector = Collector::on(0);
-    let server = Setup::new().set("traces.endpoint", collector.url()).set("traces.service_name", "registry-a").start();
+    // As the documents have it: a tenth of what begins here, and whatever callers trace.
+    let config = documents::block("docs/operations.md", "Traces", "toml");
+    let config = config.replace("http://127.0.0.1:4318", &collector.url());
+    let server = Setup::new().config(&config).set("traces.service_name", "registry-a").start();
     server.api.send(registration("a", true)).expect(201);
     let call = collector.span("PUT /v1/services/{service}/instances/{id}", is_of_caller);
     assert_eq!((&call["parent"], &call["kind"]), (&json!(CALLER), &json!("SPAN_KIND_SERVER")));
