@@ -302,11 +302,17 @@ impl Engine {
     pub fn renew(&self, service: &str, id: &str) -> bool {
         let Some(view) = self.index.service(service) else { return false };
         let Some(instance) = view.instance(id) else { return false };
-        let renewed = instance.pulse.renew(self.clock.tick()) == Renewal::Renewed && !instance.condition.lapsed;
+        let renewed = self.touch(instance);
         if renewed {
             self.metrics.heartbeats.increment();
         }
         renewed
+    }
+
+    /// Renews the lease of an instance, if nothing but its deadline moves by that. If not, it takes a command.
+    pub fn touch(&self, instance: &Instance) -> bool {
+        let now = self.clock.tick();
+        self.sharing.is_on_duty(now) && instance.pulse.renew(now) == Renewal::Renewed && !instance.condition.lapsed
     }
 
     /// Renews a lease and takes in what the instance says of itself. One that changes nothing stores a deadline and
@@ -325,8 +331,8 @@ impl Engine {
                 *load = heartbeat.load.or(load.take());
             });
         }
-        let renewal = instance.pulse.renew(self.clock.tick());
-        if report.is_none() && pressure.is_none() && renewal == Renewal::Renewed && !instance.condition.lapsed {
+        let renewed = self.touch(&instance);
+        if report.is_none() && pressure.is_none() && renewed {
             return Ok(());
         }
         // Leaving is promised to last; the rest is noted and written soon after.

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
 
+use common::etcd::{Member, sharing};
 use common::http::Request;
 use common::process::Process;
 use common::{Setup, documents, eventually};
@@ -106,6 +107,16 @@ fn a_call_is_part_of_its_callers_trace_down_to_the_disk() {
     assert_eq!(published["parent"], round["id"]);
     let took = |span: &Value| span["took_ns"].as_u64().expect("a time");
     assert!(took(&call) >= took(&round) && took(&round) >= took(&commit) && took(&commit) > 0);
+}
+
+#[test]
+fn a_call_leads_to_the_shared_store() {
+    let (etcd, mut collector) = (Member::start(), Collector::on(0));
+    let server = sharing(&etcd.url()).set("traces.endpoint", collector.url()).start();
+    server.api.send(registration("a", true)).expect(201);
+    let call = collector.span("PUT /v1/services/{service}/instances/{id}", is_of_caller);
+    let commit = collector.span("store commit", is_of_caller);
+    assert_eq!(commit["parent"], call["id"]);
 }
 
 #[test]
