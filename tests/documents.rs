@@ -75,6 +75,29 @@ fn every_block_is_run_by_a_test() {
     assert!(gone.is_empty(), "tests ask for {gone:#?}");
 }
 
+/// What stands in the text is one that parses: with `--help` behind it, nothing of it is done.
+#[test]
+fn every_command_in_the_text_parses() {
+    let mut found = 0;
+    for page in documents::pages() {
+        let (text, mut is_code) = (documents::read(&page), false);
+        for line in text.lines() {
+            is_code ^= line.starts_with("```");
+            let spans = line.split('`').skip(1).step_by(2).filter(|_| !is_code);
+            for span in spans.filter_map(|span| span.strip_prefix("srvd ")) {
+                // What follows is for the shell, or for the program that is run.
+                let is_other = |word: &&str| *word == "--" || *word == "|" || word.contains('>');
+                let words = span.split(' ').take_while(|word| !is_other(word));
+                let output = Command::new(BINARY).args(words).arg("--help").output().expect("srvd runs");
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{page}: {span}: {said}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 15, "{found}");
+}
+
 /// Links between pages lead somewhere.
 #[test]
 fn what_is_linked_is_there() {
