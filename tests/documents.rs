@@ -116,6 +116,27 @@ fn what_is_linked_is_there() {
     assert!(found > 10, "{found}");
 }
 
+/// The figures that the README shows are those of the page that says how they came about.
+#[test]
+fn the_measurements_of_the_readme_are_those_of_their_page() {
+    let (readme, page) = (documents::read("README.md"), documents::read("docs/measurements.md"));
+    let (title, section) = ("200,000 services, 1,000,000 instances, ", "## Limits and measurements\n");
+    let table: Vec<&str> = readme
+        .split(section)
+        .nth(1)
+        .expect("the section")
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .take(6)
+        .collect();
+    let ([head, _, rows @ ..], 6) = (&table[..], table.len()) else { panic!("{table:?}") };
+    let transport = head.strip_prefix(&format!("| {title}")).and_then(|rest| rest.split(' ').next());
+    let same =
+        page.split(&format!("{title}over {}:\n", transport.expect("a transport"))).nth(1).expect("the same table");
+    let same: Vec<&str> = same.lines().filter(|line| line.starts_with('|')).skip(2).take(rows.len()).collect();
+    assert_eq!(rows, same);
+}
+
 /// Five minutes at the speed at which people read, and every part of it within two screens of a heading.
 #[test]
 fn the_readme_is_short() {
