@@ -54,6 +54,7 @@ use crate::answer::Live;
 use crate::model::pulse::Words;
 use crate::model::{Instance, Key, LoadRules, Maintenance, Renewal, Revision, SelfReport, ServiceName, Tick};
 use crate::registry::{Command, Done, Hold, Observation, Refusal, Report, Rules};
+use crate::telemetry::traces::Cause;
 use caches::Caches;
 use publish::Holds;
 
@@ -100,6 +101,7 @@ struct Request {
     commands: SmallVec<[Command; 1]>,
     reply: Option<oneshot::Sender<Results>>,
     since: Instant,
+    cause: Cause,
 }
 
 /// One for each command, in the same order.
@@ -341,7 +343,7 @@ impl Engine {
     /// Notes that the verdict of a check turned.
     pub async fn observe(&self, observation: Observation) {
         let commands = smallvec![Command::Observe(observation)];
-        let request = Request { commands, reply: None, since: Instant::now() };
+        let request = Request { commands, reply: None, since: Instant::now(), cause: Cause::current() };
         // A closed queue means that the engine has stopped; then no verdict matters any more.
         self.notes.send(request).await.ok();
     }
@@ -371,7 +373,7 @@ impl Engine {
 
     async fn hand_over(queue: &mpsc::Sender<Request>, commands: SmallVec<[Command; 1]>) -> Result<Pending, WriteError> {
         let (reply, results) = oneshot::channel();
-        let request = Request { commands, reply: Some(reply), since: Instant::now() };
+        let request = Request { commands, reply: Some(reply), since: Instant::now(), cause: Cause::current() };
         queue.send(request).await.map_err(|_| WriteError::Stopping)?;
         Ok(Pending(results))
     }

@@ -14,10 +14,12 @@ use super::trial::Tried;
 use super::unit::{OCTETS, Subject, Unit, Waiting, pack};
 use crate::cluster::ServerId;
 use crate::engine::caches::Caches;
+use crate::engine::commits::commit_span;
 use crate::engine::publish::Publisher;
 use crate::engine::{Clock, Engine, Metrics, Request, Standstill, StoreError, WriteError};
 use crate::model::{LoadRules, Revision, ServiceName, Tick};
 use crate::registry::{Command, Done, Rules};
+use crate::telemetry::traces;
 
 /// How long what clients write waits for a store that has just gone away: as long as another member takes to answer.
 const GRACE: Duration = Duration::from_secs(1);
@@ -199,7 +201,14 @@ impl Rounds {
     fn launch(&mut self, units: Vec<Unit>, writer: &impl Writer) {
         for (transaction, units) in pack(units) {
             let (writer, metrics) = (writer.clone(), Arc::clone(&self.metrics));
-            self.flights.spawn(async move { (units, commit(writer, transaction, &metrics).await) });
+            let span = commit_span(units.iter().map(|unit| unit.writes.len()).sum());
+            let commands = units.iter().flat_map(|unit| &unit.commands);
+            traces::caused(&span, commands.map(|(waiting, _)| &waiting.cause));
+            self.flights.spawn(async move {
+                let result = commit(writer, transaction, &metrics).await;
+                result.as_ref().err().inspect(|error| traces::failed(&span, crate::engine::describe(*error)));
+                (units, result)
+            });
         }
     }
 
