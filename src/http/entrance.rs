@@ -4,7 +4,8 @@
 //! among all others, and hands copies of it through layers that compress, guard and count. A bare heartbeat needs
 //! nothing of that, so it is recognised here as it stands in the request, renewed in the index, and answered; the answer
 //! and the figures are those of the router. Whatever is not exactly that takes the complete way, from its start:
-//! parameters, a body, an `Origin`, a name that is spelled in another way or not registered, a lease that has run out.
+//! parameters, a body, an `Origin`, a name that is spelled in another way or not registered, a lease that has run out. So
+//! does everything while calls are traced.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -25,6 +26,7 @@ use super::access::{Line, Route};
 use super::requests::HEARTBEAT;
 use super::serve::Peer;
 use super::{Api, router, stamped};
+use crate::telemetry::traces;
 
 /// The whole API, behind its entrance. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -65,7 +67,7 @@ where
 
     fn call(&self, mut request: Request<B>) -> Self::Future {
         let Parts { api, router } = &*self.entrance.0;
-        if renewed(api, &request, self.peer) {
+        if !traces::are_on() && renewed(api, &request, self.peer) {
             // The space for the headers that were read is good for those of the reply.
             return Either::Left(ready(Ok(no_content(api, std::mem::take(request.headers_mut())))));
         }
