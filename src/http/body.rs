@@ -1,9 +1,10 @@
 //! Reading request bodies: JSON, bounded in size and time.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
@@ -21,6 +22,14 @@ pub struct JsonBody {
     pub value: Option<Value>,
     /// Its share of the memory for all bodies, until it is dealt with.
     _room: OwnedSemaphorePermit,
+}
+
+/// The same as it came: nobody has read it yet.
+#[derive(Debug)]
+pub struct UsualBody {
+    pub octets: Bytes,
+    /// Its share of the memory for all bodies, until it is dealt with.
+    room: OwnedSemaphorePermit,
 }
 
 /// The body of a batch call, as it came: JSON, but nobody has read it yet.
@@ -83,15 +92,43 @@ struct Bounds {
 const USUAL: Bounds = Bounds { octets: limits::BODY, patience: Duration::from_secs(30) };
 const LARGE: Bounds = Bounds { octets: limits::LARGE_BODY, patience: Duration::from_secs(120) };
 
+impl UsualBody {
+    /// Takes in the body of a request with these headers.
+    ///
+    /// # Errors
+    /// What is wrong with it, as far as that can be told without reading it.
+    pub async fn take<B: HttpBody<Data = Bytes>>(headers: &HeaderMap, body: B, room: &Room) -> Result<Self, Problem> {
+        let (octets, room) = take(headers, body, &room.usual, &USUAL).await?;
+        Ok(Self { octets, room })
+    }
+
+    /// The value that it is; none when there was no body.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub fn value(&self) -> Result<Option<Value>, Problem> {
+        if self.octets.is_empty() {
+            return Ok(None);
+        }
+        serde_json::from_slice(&self.octets).map(Some).map_err(not_json)
+    }
+}
+
+impl FromRequest<Api> for UsualBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        Self::take(&head.headers, body, &api.bodies).await
+    }
+}
+
 impl FromRequest<Api> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        let (octets, room) = take(request, &api.bodies.usual, &USUAL).await?;
-        if octets.is_empty() {
-            return Ok(Self { value: None, _room: room });
-        }
-        serde_json::from_slice(&octets).map(|value| Self { value: Some(value), _room: room }).map_err(not_json)
+        let body = UsualBody::from_request(request, api).await?;
+        Ok(Self { value: body.value()?, _room: body.room })
     }
 }
 
@@ -99,34 +136,35 @@ impl FromRequest<Api> for LargeBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        let (octets, room) = take(request, &api.bodies.large, &LARGE).await?;
+        let (head, body) = request.into_parts();
+        let (octets, room) = take(&head.headers, body, &api.bodies.large, &LARGE).await?;
         Ok(Self { octets, room })
     }
 }
 
 /// Takes a body in, with its share of the memory.
-async fn take(
-    request: Request,
+async fn take<B: HttpBody<Data = Bytes>>(
+    headers: &HeaderMap,
+    body: B,
     room: &Arc<Semaphore>,
     bounds: &Bounds,
 ) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
-    let (head, body) = request.into_parts();
-    let announced = announced(&head.headers);
+    let announced = announced(headers);
     if announced.is_some_and(|octets| octets > bounds.octets as u64) {
         return Err(too_large(bounds));
     }
     let expected = match announced {
         Some(octets) => octets as u32,
-        None if axum::body::HttpBody::is_end_stream(&body) => 0,
+        None if body.is_end_stream() => 0,
         None => bounds.octets as u32,
     };
     let room = Arc::clone(room).acquire_many_owned(expected).await;
     let room = room.map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"))?;
-    let octets = match timeout(bounds.patience, read(body, bounds)).await {
+    let octets = match timeout(bounds.patience, read(pin!(body), bounds)).await {
         Ok(octets) => octets?,
         Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
     };
-    if !octets.is_empty() && !is_json(&head.headers) {
+    if !octets.is_empty() && !is_json(headers) {
         let detail = "the body must be JSON, and say so: `content-type: application/json`";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
@@ -134,7 +172,7 @@ async fn take(
 }
 
 /// The whole body in one piece; one that comes in one piece is not copied.
-async fn read(mut body: Body, bounds: &Bounds) -> Result<Bytes, Problem> {
+async fn read<B: HttpBody<Data = Bytes>>(mut body: Pin<&mut B>, bounds: &Bounds) -> Result<Bytes, Problem> {
     let (mut first, mut whole) = (Bytes::new(), Vec::new());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
@@ -173,7 +211,7 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// `application/json` and every type that is built on it (RFC 6839 §3.1).
-fn is_json(headers: &HeaderMap) -> bool {
+pub fn is_json(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
