@@ -4,7 +4,7 @@
 //! request may need: it matches the path among all others, and hands copies of it through layers that compress, guard and
 //! count, each with allocations of its own. These need nothing of that, so they are recognised here as they stand in the
 //! request: a bare heartbeat is renewed in the index and answered at once, an instance that is put or deleted goes straight
-//! to the engine ([`write`]). The answers and the figures are those of the router. Whatever is not exactly that takes the
+//! to the engine ([`mod@write`]). The answers and the figures are those of the router. Whatever is not exactly that takes the
 //! complete way, from its start: parameters, an `Origin`, a name that is spelled in another way, and of a heartbeat a body,
 //! a name that is not registered, a lease that has run out.
 
