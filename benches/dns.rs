@@ -106,6 +106,11 @@ fn answers(c: &mut Criterion) {
         let packet = query("s0.svc.local", RecordType::SRV);
         measure(c, &format!("dns/srv-of-one-service/{instances}"), &one, &packet, &expected);
     }
+    let crowd = responder(1, 4000);
+    for (case, rtype, kept) in [("a", RecordType::A, 74), ("srv", RecordType::SRV, 30)] {
+        let (packet, expected) = (query("s0.svc.local", rtype), Expected(ResponseCode::NoError, kept, true));
+        measure(c, &format!("dns/{case}-of-one-service/4000"), &crowd, &packet, &expected);
+    }
 }
 
 /// The hot path by its stages: a name that it only reads, one that it also looks up, and whole answers. Times are those

@@ -5,7 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{Server, Setup};
+use common::{Server, Setup, documents};
 use serde_json::{Value, json};
 
 /// A server with a record of each kind.
@@ -92,6 +92,24 @@ fn a_backup_is_everything_and_comes_back() {
     let left: Vec<PathBuf> =
         std::fs::read_dir(files.path()).expect("it is there").map(|it| it.unwrap().path()).collect();
     assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn the_commands_of_the_readme() {
+    let (server, files) = (populated(), tempfile::tempdir().expect("a directory"));
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_srvd"), files.path().join("srvd")).expect("a link");
+    // The same commands, in places that are this test's.
+    let block = documents::block("README.md", "Operations", "sh");
+    let place = shown(files.path());
+    let mine = block.replace("/var/backups/", &format!("{place}/")).replace("/var/lib/srvd", &format!("{place}/data"));
+    assert!(!mine.contains("/var/"), "{mine}");
+    let path = format!("{place}:{}", std::env::var("PATH").unwrap_or_default());
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", &mine]).env("PATH", path).env("SRVD_SERVER", format!("http://{}", server.http[0]));
+    let output = shell.output().expect("sh runs");
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said.matches("303 records").count(), 2, "saved and restored: {output:?}");
 }
 
 #[test]

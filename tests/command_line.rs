@@ -6,8 +6,9 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
-use common::Server;
-use serde_json::Value;
+use common::process::Process;
+use common::{Server, eventually};
+use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_srvd");
 
@@ -186,4 +187,40 @@ fn a_server_that_is_not_there_exits_with_3() {
     let (code, errors) = complaint(&srvd_with(&url, "services", ""));
     assert_eq!(code, Some(3), "{errors}");
     assert!(errors.contains(&url) && errors.contains("srvd serve"), "{errors}");
+}
+
+#[test]
+fn the_live_view_is_lines_for_programs() {
+    let mut server = Server::start();
+    server.register("web", "a", json!({"address": "10.0.0.7", "port": 80}));
+    let url = format!("http://{}", server.http[0]);
+    let top = |options: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_srvd"));
+        command.args(["top", "--every", "200ms", "--server", &url]).args(options.split_whitespace());
+        command
+    };
+    let process = Process::start(&mut top("--output json"));
+    let line = || -> Value {
+        let line = process.stdout_line().unwrap_or_else(|| panic!("a line: {}", process.report()));
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    };
+    let [first, second] = [line(), line()];
+    assert_eq!(first["queries"], Value::Null, "one look is no rate: {first}");
+    assert!(second["queries"]["per_second"].is_number(), "{second}");
+    assert_eq!(
+        (&second["services"][0]["service"], &second["status"]["ready"]),
+        (&json!("web"), &json!(true)),
+        "{second}"
+    );
+    assert_eq!(second["events"][0]["change"], "registered", "{second}");
+    server.kill9();
+    eventually("it is told that the server is away", || match line() {
+        line if line["error"].as_str().is_some_and(|error| error.contains("refused")) => Ok(()),
+        line => Err(line.to_string()),
+    });
+    for (options, code, words) in [("--output json --once", 3, "refused"), ("--once", 2, "--output json")] {
+        let output = top(options).output().expect("srvd runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(code) && said.contains(words), "{options}: {output:?}");
+    }
 }

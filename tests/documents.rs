@@ -1,111 +1,154 @@
-//! The documents hold: the README's tour is taken, `config.toml` is the defaults, and what is named exists.
+//! The documents hold: `config.toml` is the defaults, what is named exists, and every block is some test's.
 
 mod common;
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use common::process::tool;
-use common::{Server, eventually, readme};
+use common::documents;
 use srvd::config::{Config, Sources};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_srvd");
-const END: &str = "--- end of output ---";
 
-/// A shell that commands are typed into, one after the other.
-struct Shell {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
+/// Blocks that are run by something else than a test of this directory, which includes their whole page.
+const INCLUDED: &[(&str, &str, &str, &str)] = &[
+    ("docs/client.md", "The client", "rust", "src/client/mod.rs"),
+    ("docs/operations.md", "State, backup and restore", "json", "src/store/embedded/tests/restoring.rs"),
+];
 
-impl Shell {
-    fn start(server: &Server) -> Self {
-        let mut command = Command::new("bash");
-        // Job control, for the `%1` of the README.
-        command.args(["-m", "-s"]).env("SRVD_SERVER", format!("http://{}", server.http[0]));
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("bash starts");
-        let (input, output) = (child.stdin.take().expect("its input"), child.stdout.take().expect("its output"));
-        Self { child, input, output: BufReader::new(output) }
-    }
+/// A block by page, heading and language.
+type Name = (String, String, String);
 
-    /// What a command prints.
-    fn run(&mut self, command: &str) -> String {
-        // What is printed need not end with its line; the mark is on one of its own.
-        writeln!(self.input, "{command}\nprintf '\\n%s\\n' '{END}'").expect("bash reads");
-        let mut printed = String::new();
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.output.read_line(&mut line).expect("bash writes"), 0, "bash ended at {command}");
-            if line.trim_end() == END {
-                printed.pop();
-                return printed;
-            }
-            printed.push_str(&line);
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        match path.extension().is_some_and(|extension| extension == "rs") {
+            true => found.push(path),
+            false if path.is_dir() => sources(&path, found),
+            false => {}
         }
     }
 }
 
-impl Drop for Shell {
-    fn drop(&mut self) {
-        // What it left running in the background is ended by itself, then the shell.
-        writeln!(self.input, "kill $(jobs -p) 2>/dev/null; exit").ok();
-        self.child.wait().ok();
-    }
-}
-
-/// A command of a console block and what it prints there.
-fn steps(block: &str) -> Vec<(String, String)> {
-    let mut steps: Vec<(String, String)> = Vec::new();
-    for line in block.lines() {
-        match (line.strip_prefix("$ "), steps.last_mut()) {
-            (Some(command), _) => steps.push((command.to_owned(), String::new())),
-            (None, Some((_, output))) => *output += &format!("{line}\n"),
-            (None, None) => panic!("a console block begins with a command: {line}"),
+/// The blocks that tests ask for.
+fn claimed() -> BTreeSet<Name> {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), &mut files);
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join(file!());
+    let mut claimed = BTreeSet::new();
+    for file in files.iter().filter(|file| **file != own) {
+        let text = std::fs::read_to_string(file).expect("a source");
+        let calls = ["documents::block(", "documents::blocks("].map(|call| text.split(call).skip(1));
+        for call in calls.into_iter().flatten() {
+            let words: Vec<&str> = call.split('"').collect();
+            let [before, page, comma, heading, other, language, after] = words[..7] else {
+                panic!("{}: a call has three words", file.display())
+            };
+            let is_call = before.trim().is_empty()
+                && [comma, other].map(str::trim) == [",", ","]
+                && after.trim_start_matches([',', '\n', ' ']).starts_with(')');
+            assert!(is_call, "{}: the three words are written out: {page:?}", file.display());
+            claimed.insert([page, heading, language].map(str::to_owned).into());
         }
     }
-    steps
+    for (page, heading, language, by) in INCLUDED {
+        assert!(documents::read(by).contains("include_str!(") && documents::read(by).contains(page), "{by}: {page}");
+        claimed.insert([*page, *heading, *language].map(str::to_owned).into());
+    }
+    claimed
 }
 
-/// Times of day as one word, and words one blank apart: what is left is the same for everybody.
-fn comparable(text: &str) -> String {
-    let timeless: Vec<&str> =
-        text.split('"').map(|part| if part.parse::<jiff::Timestamp>().is_ok() { "TIME" } else { part }).collect();
-    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n";
-    timeless.join("\"").lines().map(words).collect()
-}
-
+/// A command or configuration that nobody runs is wrong sooner or later.
 #[test]
-fn the_tour_of_the_readme() {
-    for (program, package) in [("curl", "curl"), ("dig", "bind9-dnsutils"), ("python3", "python3")] {
-        tool(program, package);
-    }
-    let server = Server::start();
-    // A port that is free on the address that the tour's server takes.
-    let port = TcpListener::bind("127.0.0.3:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-    let mine = |text: &str| {
-        text.replace("127.0.0.1:8053", &server.http[0].to_string())
-            .replace("-p 5300", &format!("-p {}", server.dns[0].port()))
-            .replace("9001", &port.to_string())
-            .replace("target/release/srvd", BINARY)
-    };
-    let mut shell = Shell::start(&server);
-    let blocks = readme::blocks("console");
-    assert!(blocks.len() >= 4, "the tour has its blocks");
-    for (command, output) in blocks.iter().flat_map(|block| steps(block)) {
-        let (command, expected) = (mine(&command), comparable(&mine(&output)));
-        // Questions are asked again until what was caused before has come about; everything else is done once.
-        let question = command.starts_with("dig ") || command.starts_with(BINARY);
-        if question {
-            eventually(&format!("{command} prints\n{expected}"), || match comparable(&shell.run(&command)) {
-                printed if printed == expected => Ok(()),
-                printed => Err(printed),
-            });
-        } else {
-            assert_eq!(comparable(&shell.run(&command)), expected, "{command}");
+fn every_block_is_run_by_a_test() {
+    let blocks: BTreeSet<Name> = documents::pages()
+        .iter()
+        .flat_map(|page| documents::fenced(page))
+        .map(|block| (block.page, block.heading, block.language))
+        .collect();
+    assert!(blocks.len() > 25, "{blocks:#?}");
+    let claimed = claimed();
+    let unclaimed: Vec<&Name> = blocks.difference(&claimed).collect();
+    assert!(unclaimed.is_empty(), "no test runs {unclaimed:#?}");
+    let gone: Vec<&Name> = claimed.difference(&blocks).collect();
+    assert!(gone.is_empty(), "tests ask for {gone:#?}");
+}
+
+/// What stands in the text is one that parses: with `--help` behind it, nothing of it is done.
+#[test]
+fn every_command_in_the_text_parses() {
+    let mut found = 0;
+    for page in documents::pages() {
+        let (text, mut is_code) = (documents::read(&page), false);
+        for line in text.lines() {
+            is_code ^= line.starts_with("```");
+            let spans = line.split('`').skip(1).step_by(2).filter(|_| !is_code);
+            for span in spans.filter_map(|span| span.strip_prefix("srvd ")) {
+                // What follows is for the shell, or for the program that is run.
+                let is_other = |word: &&str| *word == "--" || *word == "|" || word.contains('>');
+                let words = span.split(' ').take_while(|word| !is_other(word));
+                let output = Command::new(BINARY).args(words).arg("--help").output().expect("srvd runs");
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{page}: {span}: {said}");
+                found += 1;
+            }
         }
     }
+    assert!(found > 15, "{found}");
+}
+
+/// Links between pages lead somewhere.
+#[test]
+fn what_is_linked_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = 0;
+    for page in documents::pages() {
+        let text = documents::read(&page);
+        let directory = root.join(&page).parent().expect("a directory").to_owned();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !link.contains("://") {
+                assert!(directory.join(link).exists(), "{page}: {link}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 10, "{found}");
+}
+
+/// The figures that the README shows are those of the page that says how they came about.
+#[test]
+fn the_measurements_of_the_readme_are_those_of_their_page() {
+    let (readme, page) = (documents::read("README.md"), documents::read("docs/measurements.md"));
+    let (title, section) = ("200,000 services, 1,000,000 instances, ", "## Limits and measurements\n");
+    let table: Vec<&str> = readme
+        .split(section)
+        .nth(1)
+        .expect("the section")
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .take(6)
+        .collect();
+    let ([head, _, rows @ ..], 6) = (&table[..], table.len()) else { panic!("{table:?}") };
+    let transport = head.strip_prefix(&format!("| {title}")).and_then(|rest| rest.split(' ').next());
+    let same =
+        page.split(&format!("{title}over {}:\n", transport.expect("a transport"))).nth(1).expect("the same table");
+    let same: Vec<&str> = same.lines().filter(|line| line.starts_with('|')).skip(2).take(rows.len()).collect();
+    assert_eq!(rows, same);
+}
+
+/// Five minutes at the speed at which people read, and every part of it within two screens of a heading.
+#[test]
+fn the_readme_is_short() {
+    let text = documents::read("README.md");
+    let (mut words, mut is_code) = (0, false);
+    for line in text.lines() {
+        is_code ^= line.starts_with("```");
+        if !is_code && !line.starts_with('|') {
+            words += line.split_whitespace().count();
+        }
+    }
+    assert!(text.lines().count() <= 300 && words <= 1500, "{} lines, {words} words", text.lines().count());
 }
 
 #[test]
@@ -143,7 +186,7 @@ fn the_configuration_file_names_every_key() {
 fn a_key_that_is_not_known_is_refused_in_every_table() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.toml")).expect("config.toml");
     let sections: Vec<&str> = text.lines().filter(|line| line.starts_with('[')).collect();
-    assert_eq!(sections.len(), 7);
+    assert_eq!(sections.len(), 8);
     for section in sections {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("config.toml");
@@ -169,8 +212,8 @@ fn the_files_of_the_repository_pass_the_check() {
 }
 
 #[test]
-fn the_readme_names_every_command() {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("the README");
+fn the_documents_name_every_command() {
+    let text = documents::read("README.md") + &documents::read("docs/command-line.md");
     let output = Command::new(BINARY).arg("--help").output().expect("srvd runs");
     let help = String::from_utf8_lossy(&output.stdout).into_owned();
     let commands: Vec<&str> = help

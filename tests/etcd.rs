@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use common::backend::Backend;
+use common::documents;
 use common::etcd::{Member, Wire, free_port, sharing};
 use common::http::Client;
-use common::{Server, eventually};
+use common::{Server, Setup, eventually};
 use serde_json::{Value, json};
 
 const A: &str = "/v1/services/web/instances/a";
@@ -311,6 +312,29 @@ fn a_server_goes_on_while_etcd_is_away() {
     }
     assert_eq!(server.instance("web", "b")["port"], 109);
     server.api.get("/v1/services/web/instances/stays").expect(404);
+}
+
+/// As it stands, but for where etcd is.
+#[test]
+fn the_configuration_of_the_readme() {
+    let etcd = Member::start();
+    for arguments in [
+        &["user", "add", "root:secret"][..],
+        &["user", "grant-role", "root", "root"],
+        &["role", "add", "registry"],
+        &["role", "grant-permission", "--prefix=true", "registry", "readwrite", "/srvd"],
+        &["user", "add", "srvd:hunter2"],
+        &["user", "grant-role", "srvd", "registry"],
+        &["auth", "enable"],
+    ] {
+        etcd.ctl(arguments);
+    }
+    let block = documents::block("README.md", "From one machine to three", "toml");
+    let line = block.lines().find(|line| line.starts_with("endpoints = ")).expect("where etcd is");
+    let config = block.replace(line, &format!("endpoints = [\"{}\"]", etcd.url()));
+    let server = Setup::new().config(&config).env("ETCD_PASSWORD", "hunter2").start();
+    server.register("web", "a", body(80, "none"));
+    assert_eq!(status(&server)["store"]["kind"], "etcd", "{}", status(&server));
 }
 
 #[test]

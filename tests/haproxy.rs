@@ -15,9 +15,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use common::backend::{self, Backend};
+use common::documents;
 use common::http::get_over_unix;
 use common::process::{Process, tool};
-use common::readme;
 use common::{Server, Setup, eventually};
 use serde_json::json;
 use tempfile::TempDir;
@@ -34,7 +34,10 @@ type Up = BTreeMap<String, u32>;
 impl Haproxy {
     /// With the README's configuration.
     fn start(resolver: SocketAddr) -> Self {
-        Self::start_with(&readme::block("haproxy"), resolver)
+        Self::start_with(
+            &documents::block("README.md", "HAProxy, nginx, Prometheus and everything else", "haproxy"),
+            resolver,
+        )
     }
 
     /// With a configuration of the documents, which asks `resolver` in place of the one that stands there.
@@ -279,7 +282,7 @@ fn register_many(server: &Server) -> Vec<(SocketAddr, u32)> {
 fn two_hundred_servers_stand_still_over_tcp() {
     let server = scaled();
     let mut servers = register_many(&server);
-    let haproxy = Haproxy::start_with(&readme::consumer("HAProxy", "haproxy"), server.dns[0]);
+    let haproxy = Haproxy::start_with(&documents::block("docs/consumers.md", "HAProxy", "haproxy"), server.dns[0]);
     haproxy.eventually_has(&servers);
     let before = haproxy.slots();
     haproxy.eventually_answered(ROUNDS);
@@ -296,7 +299,8 @@ fn two_hundred_servers_stand_still_over_tcp() {
 fn servers_of_a_cut_answer_stand_still_over_udp() {
     let server = scaled();
     let servers = register_many(&server);
-    let block = readme::consumer("HAProxy", "haproxy").replace("tcp@", "").replace("65535", "8192");
+    let block =
+        documents::block("docs/consumers.md", "HAProxy", "haproxy").replace("tcp@", "").replace("65535", "8192");
     let haproxy = Haproxy::start_with(&block, server.dns[0]);
     // dig comes from the same address, so it is given the same part.
     let answer = server.dig("_web._tcp.svc.local SRV +bufsize=8192 +ignore +nocookie");
@@ -320,7 +324,7 @@ fn index(data: &str) -> usize {
 fn an_accepted_size_below_the_answer_leaves_no_server() {
     let server = scaled();
     register_many(&server);
-    let block = readme::consumer("HAProxy", "haproxy").replace("65535", "8192");
+    let block = documents::block("docs/consumers.md", "HAProxy", "haproxy").replace("65535", "8192");
     let haproxy = Haproxy::start_with(&block, server.dns[0]);
     eventually("HAProxy counts an answer that is too big", || match haproxy.counter("too_big") {
         Ok(0) => Err("none".to_owned()),

@@ -5,6 +5,10 @@
 
 mod common;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use common::http::{Reply, Request};
 use common::{Server, Setup};
 use serde_json::{Map, Value, json};
@@ -315,7 +319,7 @@ fn paths_have_rules() {
     let server = server();
     let before = state(&server);
     let body = || registration(json!({}));
-    let labels = ["-web", "web-", "under_score", "a.b", "a%20b", "%C3%A9"];
+    let labels = ["-web", "web-", "under_score", "a.b", "a%20b", "%C3%A9", "%FF"];
     for label in labels.iter().copied().chain([&*text(63)]) {
         let path = format!("/v1/services/{label}/instances/b");
         assert_problem(&server.api.put(&path, body()), 422, "service");
@@ -429,6 +433,39 @@ fn a_body_above_the_limit_is_413() {
     assert_problem(&server.api.send(request.clone()), 413, "");
     assert_problem(&server.api.send(request.chunked()), 413, "");
     assert_eq!(state(&server), before);
+}
+
+/// Most clients send the whole body before they look for a reply. A server that hangs up meanwhile takes it from them.
+#[test]
+fn a_client_that_sends_far_too_much_is_told_so() {
+    let server = server();
+    for octets in [(1 << 20) + 1, 16 << 20] {
+        let mut connection = TcpStream::connect(server.api.authority()).expect("a connection");
+        connection.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout above zero");
+        let head = format!("PUT {B} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {octets}");
+        write!(connection, "{head}\r\n\r\n").expect("the head is taken");
+        connection.write_all(&vec![b' '; octets]).expect("all of the body is taken");
+        write!(connection, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("and what follows");
+        let mut replies = String::new();
+        connection.read_to_string(&mut replies).expect("the connection ends as it should");
+        assert!(replies.starts_with("HTTP/1.1 413 ") && replies.ends_with("\r\n\r\nalive\n"), "{replies}");
+    }
+}
+
+#[test]
+fn a_body_in_a_coding_is_415() {
+    let server = server();
+    let before = state(&server);
+    let body = registration(json!({})).to_string();
+    let coded = |coding| {
+        let request = Request::new("PUT", B).header("Content-Type", "application/json");
+        server.api.send(request.header("Content-Encoding", coding).body(body.clone()))
+    };
+    for coding in ["gzip", "br", "identity, gzip"] {
+        assert_problem(&coded(coding), 415, "");
+    }
+    assert_eq!(state(&server), before);
+    coded("Identity").expect(201);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use common::documents;
 use common::message::{A, SRV, Tcp, Udp};
 use common::{Server, Setup, eventually};
 use serde_json::{Value, json};
@@ -148,10 +149,21 @@ fn every_warning_and_error_is_explained() {
     assert!(missing.is_empty() && gone.is_empty(), "not explained: {missing:#?}\nnot logged any more: {gone:#?}");
 }
 
+/// Those that the README has are lines that there are.
+#[test]
+fn the_lines_of_the_readme_are_logged() {
+    let (readme, logged) = (documents::read("README.md"), messages());
+    let table = readme.split("| line | what to do |\n|---|---|\n").nth(1).expect("the table");
+    let rows: Vec<&str> = table.lines().map_while(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert!(rows.len() >= 4, "{rows:?}");
+    for row in rows {
+        assert!(logged.iter().any(|(message, _)| message == row), "{row}");
+    }
+}
+
 #[test]
 fn the_configuration_for_shipping_reads() {
-    let text = std::fs::read_to_string(root().join("docs/logs.md")).expect("docs/logs.md");
-    let block = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+    let block = documents::block("docs/logs.md", "Keeping and shipping them", "toml");
     let table: toml::Table = block.parse().expect("it is TOML");
     for part in ["sources", "transforms", "sinks"] {
         assert!(table.contains_key(part), "{part}");

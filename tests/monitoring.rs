@@ -97,6 +97,23 @@ fn prometheus_takes_the_rules_and_its_own_configuration() {
     }
 }
 
+/// What fires when, and what it says, sample by sample; and nothing of that is left out.
+#[test]
+fn every_rule_fires_for_what_it_is_for_and_for_nothing_else() {
+    let (rules, tests) = ("prometheus/srvd.rules.yml", "prometheus/srvd.rules.test.yml");
+    let output = Command::new(tool("promtool", "prometheus")).args(["test", "rules"]).arg(shipped(tests)).output();
+    let output = output.expect("promtool runs");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let (rules, tests) = (read(rules), read(tests));
+    let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(alerts.len() >= 13, "{alerts:?}");
+    for alert in alerts {
+        assert!(tests.contains(&format!("        alertname: {alert}\n        exp_alerts:\n")), "{alert} fires");
+        assert!(tests.contains(&format!(", alertname: {alert} }}\n")), "{alert} does not fire");
+    }
+}
+
 #[test]
 fn a_rule_fires_and_the_dashboard_shows_what_is_scraped() {
     let server = Setup::new().set("health.panic_threshold", 0.5).start();

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use common::backend::{self, Backend};
+use common::documents;
 use common::http::get_over_unix;
 use common::process::{Process, tool};
-use common::readme;
 use common::{Server, eventually};
 use serde_json::json;
 use tempfile::TempDir;
@@ -71,7 +71,7 @@ impl Nginx {
 /// The README's configuration, asking this resolver with these options, on a socket in this directory.
 fn configuration(directory: &TempDir, resolver: SocketAddr, options: &str, backend_port: u16) -> String {
     let directory = directory.path().display();
-    let readme = readme::block("nginx")
+    let readme = documents::block("README.md", "HAProxy, nginx, Prometheus and everything else", "nginx")
         .replace("127.0.0.1:5300", &resolver.to_string())
         .replace("ipv6=off", options)
         .replace("listen 127.0.0.1:8080", &format!("listen unix:{directory}/front.sock"))

@@ -66,12 +66,12 @@ fn the_document_has_every_route_and_every_route_answers() {
     assert!(calls >= 33, "{calls}");
 }
 
-/// Each call of the README's table is in the document.
+/// Each call of the documents' table is in the document of the API.
 #[test]
-fn the_calls_of_the_readme_are_described() {
+fn the_calls_of_the_documents_are_described() {
     let server = Server::start();
     let document = server.api.get("/openapi.json").expect(200).json();
-    let text = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    let text = common::documents::read("docs/registering.md");
     let calls = text.lines().filter(|line| line.starts_with("| `")).flat_map(|line| {
         let cell = line.split('|').nth(1).unwrap_or_default();
         cell.split('`').filter_map(|call| call.split_once(' ')).collect::<Vec<_>>()

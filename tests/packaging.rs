@@ -236,7 +236,11 @@ print(json.dumps(tomllib.load(open(sys.argv[1], 'rb'))['package']['metadata']['d
     let mut placed = Vec::new();
     for asset in assets {
         let [source, place] = [0, 1].map(|at| asset[at].as_str().expect("a path"));
-        assert!(source.starts_with("target/") || Path::new(ROOT).join(source).is_file(), "{source}");
+        let is_there = match source.strip_suffix("/*") {
+            Some(folder) => Path::new(ROOT).join(folder).is_dir(),
+            None => source.starts_with("target/") || Path::new(ROOT).join(source).is_file(),
+        };
+        assert!(is_there, "{source}");
         placed.push(place);
     }
     for conffile in package["conf-files"].as_array().expect("conffiles") {

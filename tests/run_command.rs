@@ -7,6 +7,7 @@ use std::process::Command;
 
 use common::process::{Process, tool};
 use common::{Server, Setup, eventually};
+use serde_json::Value;
 
 /// A program that tells what it hears, listens once it gets SIGUSR1, and ends with 7 on SIGTERM and SIGINT and with 3 on
 /// SIGUSR2, and whenever who started it is gone.
@@ -120,6 +121,34 @@ fn a_program_that_ends_by_itself_is_deregistered_at_once() {
     assert_eq!(process.wait().code(), Some(3));
     gone(&server);
     assert!(process.log().contains("web/a is deregistered"), "{}", process.log());
+}
+
+#[test]
+fn what_happens_is_told_to_programs_in_lines() {
+    let server = server();
+    let mut process = start(server.http[0], "--output json");
+    listen(&process, &server);
+    process.terminate();
+    let log = process.log();
+    let events: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("JSON and nothing else: {log}")))
+        .collect();
+    let told: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(told, ["registered", "leaving"], "{log}");
+    for event in &events {
+        assert_eq!((&event["service"], &event["id"]), (&"web".into(), &"a".into()), "{event}");
+        assert!(event["at"].as_str().is_some_and(|at| at.parse::<jiff::Timestamp>().is_ok()), "{event}");
+    }
+    // What goes wrong is a line, too, and is told even to those who want nothing else.
+    let away = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let mut process = start(away, "--output json --quiet");
+    process.signal("USR1");
+    eventually("it is told", || match process.log().lines().next().map(serde_json::from_str::<Value>) {
+        Some(Ok(event)) if event["event"] == "not_registered" => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    process.terminate();
 }
 
 #[test]

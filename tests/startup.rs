@@ -38,6 +38,16 @@ fn an_address_of_another_server_is_refused() {
     server.dig("web.svc.local A").is_nxdomain();
 }
 
+#[cfg(not(feature = "otlp"))]
+#[test]
+fn a_collector_is_refused_where_no_traces_are_made() {
+    let config = "[traces]\nsample_ratio = 0.5\nendpoint = \"http://127.0.0.1:4318\"\n";
+    let refusal = Setup::new().config(config).start_refused();
+    refusal.names(&["config.toml:3: traces.endpoint: needs an srvd that is built with traces", "--features otlp"]);
+    // The other keys, and none as a collector, are for everybody.
+    Setup::new().config("[traces]\nsample_ratio = 0.5\nendpoint = \"\"\n").start();
+}
+
 /// Every line but the section headers is wrong; the comment is what the message has to name.
 const WRONG: &str = r#"[dns]
 zonee = "svc.local"      # dns.zonee

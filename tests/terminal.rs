@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use common::process::tool;
-use common::{Server, Setup, eventually};
+use common::{Server, Setup, documents, eventually};
 use serde_json::json;
 
 /// A command in a terminal of 120 columns and 30 lines.
@@ -89,6 +89,26 @@ fn top_is_looked_at_and_left() {
     assert!(status.success(), "{status}");
     let [entered, left] = ALTERNATE_SCREEN.map(|sequence| shown.rfind(sequence));
     assert!(entered.is_some() && left > entered, "{shown:?}");
+}
+
+/// The commands for the eye, as they stand in the documents.
+#[test]
+fn what_is_there_to_look_at() {
+    let server = Server::start();
+    server.register("zebra", "a", json!({"address": "10.0.0.7", "port": 80}));
+    let block = documents::block("docs/command-line.md", "Looking", "sh");
+    let lines: Vec<String> =
+        block.lines().map(|line| line.replacen("srvd ", &format!("{} ", env!("CARGO_BIN_EXE_srvd")), 1)).collect();
+    let [top, doctor] = &lines[..] else { panic!("two commands: {block}") };
+    let mut terminal = Terminal::start(&server, top);
+    terminal.shows("zebra");
+    terminal.type_in("q");
+    let (status, shown) = terminal.wait();
+    assert!(status.success(), "{shown:?}");
+    let (status, shown) = Terminal::start(&server, doctor).wait();
+    // Nobody told this host's resolver of a server on a port of this test's.
+    assert_eq!(status.code(), Some(1), "{shown}");
+    assert!(shown.contains("cannot resolve zebra.svc.local.") && shown.contains("Domains=~svc.local"), "{shown}");
 }
 
 #[test]

@@ -17,6 +17,11 @@ def chosen() -> tuple[int, int]:
     return server, next((core for core in others if core not in siblings), others[0])
 
 
+def all_of() -> set[int]:
+    """Every core that this process may use."""
+    return os.sched_getaffinity(0)
+
+
 def _siblings(core: int) -> set[int]:
     """The hardware threads of the same core."""
     try:

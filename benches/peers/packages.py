@@ -16,9 +16,9 @@ def program(name: str) -> str | None:
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
-def provide() -> None:
+def provide(programs: dict[str, str] = PROGRAMS) -> None:
     """Installs what is missing, as root on Debian or Ubuntu; elsewhere it says what is, and raises SystemExit."""
-    missing = [package for name, package in PROGRAMS.items() if not program(name)]
+    missing = [package for name, package in programs.items() if not program(name)]
     if not missing:
         return
     if os.geteuid() != 0 or not program("apt-get"):

@@ -1,4 +1,5 @@
-"""The servers that are measured, each started on loopback, in a directory of its own, pinned to one core.
+"""The servers that are measured, each started on loopback, in a directory of its own, pinned to one core unless it says
+another thing.
 
 A server is a session of processes. Leaving its context ends the whole session, by its id.
 """
@@ -74,7 +75,7 @@ class Server:
     port: int
     process: subprocess.Popen
     log: str
-    http: str = ""  # of srvd
+    http: str = ""  # of srvd and etcd
 
     @property
     def session(self) -> int:
@@ -106,17 +107,44 @@ def knot(own: str, zone: str) -> Server:
 
 def srvd(own: str, binary: str, services: int, store: str) -> Server:
     """Starts srvd with one UDP worker and registers everything."""
-    options = ["dns.workers=1", f"dns.zones_dir={own}/none", f"store.kind={store}", "log.level=warn"]
-    sets = [argument for option in options for argument in ("--set", option)]
-    addresses = ["--dns", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", f"{own}/data"]
-    server = _start("srvd", own, [binary, "serve", "--config", _empty(own), *addresses, *sets])
-    ready = _first_line(server, r"srvd ready dns=127\.0\.0\.1:(\d+) http=(127\.0\.0\.1:\d+)\n")
-    server.port, server.http = int(ready[1]), ready[2]
+    server = _srvd(own, binary, ["dns.workers=1", f"store.kind={store}"])
     try:
         began = time.monotonic()
-        _register(ready[2], services)
+        register(ready[2], services)
         took_s = time.monotonic() - began
         print(f"srvd: {services * of.INSTANCES} instances registered in {took_s:.1f} s, the client's work included")
+    except BaseException:
+        server.__exit__()
+        raise
+    return server
+
+
+def sharing(own: str, binary: str, endpoint: str) -> Server:
+    """Starts srvd with its registry in an etcd. It may run on every core."""
+    return _srvd(own, binary, ["store.kind=etcd", f"store.endpoints=http://{endpoint}"], cores.all_of())
+
+
+def etcd(own: str) -> Server:
+    """Starts an etcd of one member; `http` is where its clients come. It may run on every core."""
+    client, peer = (f"127.0.0.1:{_free_port()}" for _ in range(2))
+    command = [packages.program("etcd"), "--data-dir", f"{own}/data", "--log-level", "error"]
+    command += ["--listen-client-urls", f"http://{client}", "--advertise-client-urls", f"http://{client}"]
+    command += ["--listen-peer-urls", f"http://{peer}", "--initial-advertise-peer-urls", f"http://{peer}"]
+    server = _start("etcd", own, [*command, "--initial-cluster", f"default=http://{peer}"], on=cores.all_of())
+    server.http = client
+
+    def healthy() -> bool:
+        connection = http.client.HTTPConnection(client, timeout=1)
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    try:
+        server.wait_until(healthy)
     except BaseException:
         server.__exit__()
         raise
@@ -157,10 +185,21 @@ def _peer(name: str, own: str, zone: str, template: str, command: list[str]) -> 
     return server
 
 
-def _start(name: str, own: str, command: list[str], port: int = 0) -> Server:
+def _srvd(own: str, binary: str, options: list[str], on: set[int] | None = None) -> Server:
+    options = [*options, f"dns.zones_dir={own}/none", "log.level=warn"]
+    sets = [argument for option in options for argument in ("--set", option)]
+    addresses = ["--dns", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", f"{own}/data"]
+    server = _start("srvd", own, [binary, "serve", "--config", _empty(own), *addresses, *sets], on=on)
+    ready = _first_line(server, r"srvd ready dns=127\.0\.0\.1:(\d+) http=(127\.0\.0\.1:\d+)\n")
+    server.port, server.http = int(ready[1]), ready[2]
+    return server
+
+
+def _start(name: str, own: str, command: list[str], port: int = 0, on: set[int] | None = None) -> Server:
+    """Starts a command on the server's core, or on the cores `on`."""
     os.makedirs(own, exist_ok=True)
     log = os.path.join(own, "log")
-    core, _ = cores.chosen()
+    on = on or {cores.chosen()[0]}
     with open(log, "wb") as out:
         process = sessions.start(
             command,
@@ -168,7 +207,7 @@ def _start(name: str, own: str, command: list[str], port: int = 0) -> Server:
             stdout=out,
             stderr=out,
             cwd=own,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+            preexec_fn=lambda: os.sched_setaffinity(0, on),
         )
     return Server(name, port, process, log)
 
@@ -188,7 +227,8 @@ def _first_line(server: Server, pattern: str) -> re.Match:
     return found()
 
 
-def _register(address: str, services: int) -> None:
+def register(address: str, services: int) -> None:
+    """Registers the instances of so many services at the srvd with this address."""
     connection = http.client.HTTPConnection(address, timeout=START_S)
     for body, count in of.batches(services):
         connection.request("POST", "/v1/batch", body, {"Content-Type": "application/json"})

@@ -1,5 +1,6 @@
 //! All zones that the server answers for, and the way from a question to its outcome.
 
+mod across;
 mod explain;
 mod live;
 mod reverse;
@@ -66,6 +67,11 @@ impl Catalog {
 
     /// The outcome for a name and type, with live records as they are drawn.
     pub fn resolve(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Resolved {
+        self.follow(registry, self.resolve_in_zone(registry, qname, qtype, draw), qtype, draw)
+    }
+
+    /// The same as far as the zone goes that the name falls into.
+    fn resolve_in_zone(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Resolved {
         let (origin, resolved) = match self.source(registry, qname, qtype) {
             Some(Source::Live) => (Origin::Live, self.resolve_live(registry, qname, qtype, draw)),
             Some(Source::Reverse(place)) => {

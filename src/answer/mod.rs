@@ -8,6 +8,7 @@
 pub mod authoritative;
 mod block;
 mod catalog;
+mod crowd;
 pub mod explain;
 pub mod live;
 mod lots;

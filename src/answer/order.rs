@@ -4,6 +4,9 @@
 //! the probability of its share in the weights, and what follows is drawn in the same way from the rest (Efraimidis and
 //! Spirakis, "Weighted random sampling with a reservoir", 2006). The draw is a hash of the seed and the item: one seed
 //! always gives one order, and an item that comes or goes leaves the order of the others as it was.
+//!
+//! Where few are kept of many, most are passed over without a logarithm: for a variate to be below a bound its random
+//! number has to be near 1, and a bound that rather too many are below follows from the sum of the weights.
 
 /// How the records of an answer are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,37 +29,96 @@ pub struct Candidate<T> {
     pub item: T,
 }
 
-impl Draw {
-    /// The candidates that are kept, in their order. Costs no more than looking at each, and sorting those kept.
-    pub fn take<T>(&self, candidates: impl Iterator<Item = Candidate<T>>) -> impl Iterator<Item = T> {
-        let placed = |seed: u64, candidate: &Candidate<T>| {
-            (candidate.priority, place(seed, candidate.identity, candidate.weight))
-        };
-        let mut drawn: Vec<_> = candidates.map(|candidate| (placed(self.subset, &candidate), candidate)).collect();
-        if drawn.len() > self.at_most {
-            drawn.select_nth_unstable_by(self.at_most, |(a, _), (b, _)| compare(a, b));
-            drawn.truncate(self.at_most);
+/// Candidates that can be drawn from again and again.
+#[derive(Debug)]
+pub struct Field<T> {
+    /// In the order of their ranks, with their identities spread over all numbers.
+    candidates: Vec<Candidate<T>>,
+}
+
+impl<T> FromIterator<Candidate<T>> for Field<T> {
+    fn from_iter<I: IntoIterator<Item = Candidate<T>>>(candidates: I) -> Self {
+        let spread = |candidate: Candidate<T>| Candidate { identity: mix(candidate.identity), ..candidate };
+        let mut candidates: Vec<_> = candidates.into_iter().map(spread).collect();
+        if !candidates.is_sorted_by_key(Candidate::rank) {
+            candidates.sort_by_key(Candidate::rank);
         }
-        if self.order != self.subset {
-            drawn.iter_mut().for_each(|(at, candidate)| *at = placed(self.order, candidate));
-        }
-        drawn.sort_unstable_by(|(a, _), (b, _)| compare(a, b));
-        drawn.into_iter().map(|(_, candidate)| candidate.item)
+        Self { candidates }
     }
 }
 
-fn compare(a: &(u16, (bool, f64)), b: &(u16, (bool, f64))) -> std::cmp::Ordering {
-    (a.0, a.1.0).cmp(&(b.0, b.1.0)).then(a.1.1.total_cmp(&b.1.1))
+impl Draw {
+    /// The candidates that are kept, in their order. Costs no more than looking at each, and sorting those kept.
+    pub fn take<'a, T>(&self, field: &'a Field<T>) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        let mut kept: Vec<(f64, &Candidate<T>)> = Vec::new();
+        let mut left = &field.candidates[..];
+        while let (Some(first), room @ 1..) = (left.first(), self.at_most - kept.len()) {
+            let (group, others) = left.split_at(left.partition_point(|next| next.rank() == first.rank()));
+            kept.append(&mut earliest(group, self.subset, room));
+            left = others;
+        }
+        if self.order != self.subset {
+            kept.iter_mut().for_each(|(place, candidate)| *place = candidate.place(self.order));
+        }
+        kept.sort_unstable_by(|(a, one), (b, other)| one.rank().cmp(&other.rank()).then(a.total_cmp(b)));
+        kept.into_iter().map(|(_, candidate)| &candidate.item)
+    }
 }
 
-/// An item's place in the order given by `seed`: smaller is earlier. `identity` tells items apart and lasts; items of
-/// weight 0 come after all others.
-fn place(seed: u64, identity: u64, weight: u64) -> (bool, f64) {
-    let bits = mix(seed ^ mix(identity)) >> 11;
-    // 53 random bits, moved off 0 and 1, where the logarithm has no use.
-    let uniform = (bits as f64 + 0.5) / (1u64 << 53) as f64;
-    let last_resort = weight == 0;
-    (last_resort, -uniform.ln() / weight.max(1) as f64)
+/// The first of a group of one rank, `room` of them at most, each with its place.
+fn earliest<T>(group: &[Candidate<T>], seed: u64, room: usize) -> Vec<(f64, &Candidate<T>)> {
+    if group.len() <= room {
+        return group.iter().map(|candidate| (candidate.place(seed), candidate)).collect();
+    }
+    let weights: f64 = group.iter().map(Candidate::rate).sum();
+    // Of `room + 4 √room` that are expected to be below, hardly ever fewer than `room` are, unless few have most of
+    // the weight.
+    let mut bound = (room as f64 + 4.0 * (room as f64).sqrt() + 8.0) / weights;
+    loop {
+        let mut found: Vec<_> = group.iter().filter_map(|candidate| candidate.place_below(seed, bound)).collect();
+        if found.len() >= room {
+            if found.len() > room {
+                found.select_nth_unstable_by(room, |(a, _), (b, _)| a.total_cmp(b));
+                found.truncate(room);
+            }
+            return found;
+        }
+        bound *= 2.0;
+    }
+}
+
+impl<T> Candidate<T> {
+    /// What comes before weight: candidates of weight 0 come after all others of their priority.
+    fn rank(&self) -> (u16, bool) {
+        (self.priority, self.weight == 0)
+    }
+
+    fn rate(&self) -> f64 {
+        self.weight.max(1) as f64
+    }
+
+    /// A number between 0 and 1 that follows from the seed and the identity, which is spread.
+    fn uniform(&self, seed: u64) -> f64 {
+        let bits = mix(seed ^ self.identity) >> 11;
+        // 53 random bits, moved off 0 and 1, where the logarithm has no use.
+        (bits as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
+    /// Its place among those of its rank in the order given by `seed`: smaller is earlier.
+    fn place(&self, seed: u64) -> f64 {
+        -self.uniform(seed).ln() / self.rate()
+    }
+
+    /// The same where it may be below `bound`.
+    fn place_below(&self, seed: u64, bound: f64) -> Option<(f64, &Self)> {
+        let uniform = self.uniform(seed);
+        // -ln u is never less than 1 - u.
+        if 1.0 - uniform > bound * self.rate() {
+            return None;
+        }
+        let place = -uniform.ln() / self.rate();
+        (place <= bound).then_some((place, self))
+    }
 }
 
 /// The finalizer of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
@@ -77,8 +139,8 @@ mod tests {
     use super::*;
 
     fn first(seed: u64, weights: &[u64]) -> usize {
-        let place = |at: usize| place(seed, identity(&[at as u8]), weights[at]);
-        (0..weights.len()).min_by(|&a, &b| place(a).partial_cmp(&place(b)).unwrap()).unwrap()
+        let items: Vec<_> = (0..weights.len()).map(|at| (0, at as u64, weights[at])).collect();
+        draw(seed, seed, 1, &items)[0] as usize
     }
 
     /// Over 60,000 draws a share of p lies within 5 standard deviations of it, but for one run in a million; the seeds
@@ -99,9 +161,14 @@ mod tests {
     }
 
     fn draw(order: u64, subset: u64, at_most: usize, items: &[(u16, u64, u64)]) -> Vec<u64> {
-        let candidate =
-            |&(priority, identity, weight): &(u16, u64, u64)| Candidate { priority, identity, weight, item: identity };
-        Draw { order, subset, at_most }.take(items.iter().map(candidate)).collect()
+        let candidate = |&(priority, number, weight): &(u16, u64, u64)| Candidate {
+            priority,
+            identity: identity(&number.to_be_bytes()),
+            weight,
+            item: number,
+        };
+        let field: Field<u64> = items.iter().map(candidate).collect();
+        Draw { order, subset, at_most }.take(&field).copied().collect()
     }
 
     #[test]
@@ -135,5 +202,21 @@ mod tests {
         let orders: Vec<Vec<u64>> = (100..120).map(|order| draw(order, 7, 10, &all)).collect();
         assert!(orders.iter().all(|order| sorted(order.clone()) == sorted(kept.clone())));
         assert!(orders.iter().any(|order| *order != kept));
+    }
+
+    #[test]
+    fn few_of_many_are_the_first_of_all() {
+        let even: Vec<(u16, u64, u64)> = (0..2_000).map(|number| (0, number, 1)).collect();
+        let mixed: Vec<(u16, u64, u64)> = (0..2_000).map(|number| (number as u16 % 3, number, number % 7)).collect();
+        // One has nearly all of the weight.
+        let skewed: Vec<(u16, u64, u64)> =
+            (0..2_000).map(|number| (0, number, if number == 7 { 65_535 } else { 1 })).collect();
+        for items in [even, mixed, skewed] {
+            for (seed, at_most) in [(1, 1), (2, 30), (3, 78), (4, 700), (5, 1_999), (6, 2_000), (7, 0)] {
+                let all = draw(seed, seed, usize::MAX, &items);
+                assert_eq!(all.len(), 2_000);
+                assert_eq!(draw(seed, seed, at_most, &items), all[..at_most], "{seed} {at_most}");
+            }
+        }
     }
 }

@@ -4,11 +4,13 @@
 //! that service alone. Whether an instance is served is the view's to say, and nobody else's: [`ServiceView::serves`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
 use super::Block;
+use super::block::MAX;
+use super::crowd::Crowd;
 use crate::model::{Instance, PortName, Protocol, Revision, ServiceName, Settings, Status, Tag};
 
 /// One service at one revision.
@@ -28,6 +30,7 @@ pub struct ServiceView {
     protocols: [bool; 2],
     served_protocols: [bool; 2],
     block: Option<Block>,
+    crowd: OnceLock<Box<Crowd>>,
 }
 
 /// Every protocol, in the order in which a view keeps what it knows of each.
@@ -57,9 +60,19 @@ impl ServiceView {
         let mut counts = [0; Status::ALL.len()];
         instances.iter().for_each(|instance| counts[instance.status() as usize] += 1);
         let (protocols, served_protocols) = ([false; 2], [false; 2]);
-        let block = None;
-        let mut view =
-            Self { name, revision, settings, panicking, instances, counts, tags, protocols, served_protocols, block };
+        let mut view = Self {
+            name,
+            revision,
+            settings,
+            panicking,
+            instances,
+            counts,
+            tags,
+            protocols,
+            served_protocols,
+            block: None,
+            crowd: OnceLock::new(),
+        };
         let of = |protocol| Filter { protocol: Some(protocol), ..Filter::default() };
         view.protocols = PROTOCOLS.map(|protocol| view.select(&of(protocol)).next().is_some());
         view.served_protocols = PROTOCOLS.map(|protocol| view.served(&of(protocol)).next().is_some());
@@ -113,6 +126,15 @@ impl ServiceView {
     /// What is served in the form of answers; `None` when that is nothing, or too much for a block.
     pub fn block(&self) -> Option<&Block> {
         self.block.as_ref()
+    }
+
+    /// What is served of a large service, all of which `filter` lets through; `None` of any other.
+    pub fn crowd(&self, filter: &Filter<'_>) -> Option<&Crowd> {
+        let is_all = filter.tag.is_none()
+            && filter.port.is_none()
+            && filter.protocol.is_none_or(|own| PROTOCOLS.iter().all(|one| *one == own || !self.has_protocol(*one)));
+        let is_large = self.instances.len() > MAX;
+        (is_large && is_all).then(|| &**self.crowd.get_or_init(|| Box::new(Crowd::new(self))))
     }
 
     /// The instances that `filter` lets through and DNS serves.

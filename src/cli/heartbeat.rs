@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use hyper::Method;
 use serde_json::{Map, Value};
 
@@ -11,6 +11,7 @@ use super::ask::{Ask, Page};
 use super::client::Call;
 use super::connection::Connection;
 use super::target::Target;
+use crate::client::OwnStatus;
 
 /// Whose lease, and what the instance says of itself.
 #[derive(Debug, Args)]
@@ -25,31 +26,19 @@ pub struct HeartbeatArgs {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
     /// What the instance says of itself from now on
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = own_status())]
     status: Option<OwnStatus>,
     /// Words that go with it
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
 }
 
-/// A status that an instance can give itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OwnStatus {
-    Starting,
-    Healthy,
-    Unhealthy,
-    Draining,
-}
-
-impl OwnStatus {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Healthy => "healthy",
-            Self::Unhealthy => "unhealthy",
-            Self::Draining => "draining",
-        }
-    }
+/// The words of the API, in their order there.
+fn own_status() -> impl TypedValueParser<Value = OwnStatus> {
+    let words = OwnStatus::ALL.map(OwnStatus::as_str);
+    PossibleValuesParser::new(words).try_map(|word| {
+        OwnStatus::ALL.into_iter().find(|status| status.as_str() == word).ok_or("is no status of its own")
+    })
 }
 
 impl Ask for HeartbeatArgs {

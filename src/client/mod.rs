@@ -101,7 +101,7 @@ pub use server_url::{ServerUrl, ServerUrlError};
 pub use servers::{Client, ServersError};
 pub use watch::Watch;
 
-/// The README's Rust compiles.
+/// The Rust of the documents compiles.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+#[doc = include_str!("../../docs/client.md")]
+struct Page;

@@ -28,7 +28,10 @@ pub enum OwnStatus {
 }
 
 impl OwnStatus {
-    fn as_str(self) -> &'static str {
+    pub const ALL: [Self; 4] = [Self::Starting, Self::Healthy, Self::Unhealthy, Self::Draining];
+
+    /// The word of the API for it.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "starting",
             Self::Healthy => "healthy",

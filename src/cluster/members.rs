@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use super::draw::{draw, number};
-use crate::model::{Key, SubscriptionId};
+use crate::model::{Keeping, Key, SubscriptionId};
+
+/// After so long unheard, a server counts as dead. So long it may do what was its to do without knowing that it is not.
+pub const UNHEARD: Duration = Duration::from_secs(5);
 
 /// What a server is called among those that share its registry: drawn at random when its process starts, and written in
 /// sixteen hexadecimal digits.
@@ -86,9 +90,14 @@ impl Members {
         draw(self.live(), number(&[id.as_str()]))
     }
 
-    /// Whether this server keeps an instance that `owner` took last.
-    pub fn keeps(&self, key: &Key, owner: Option<ServerId>) -> bool {
-        self.is_on_duty() && self.keeper(key, owner) == Some(self.me)
+    /// How this server keeps an instance that `owner` took last. Its own is only what it took itself: of that it knows
+    /// everything there is to know, whatever it has not heard from the others.
+    pub fn keeping(&self, key: &Key, owner: Option<ServerId>) -> Keeping {
+        match self.is_on_duty() && self.keeper(key, owner) == Some(self.me) {
+            false => Keeping::Elsewhere,
+            true if owner == Some(self.me) => Keeping::Own,
+            true => Keeping::InTrust,
+        }
     }
 
     /// Whether this server checks an instance.
@@ -151,7 +160,11 @@ mod tests {
                 assert_eq!(count(&|members| members.checks(&key(at))), 1, "checks {at} of {live:?}");
                 assert_eq!(count(&|members| members.posts(&id)), 1, "posts {at} of {live:?}");
                 for owner in [None, Some(A), Some(B), Some(C)] {
-                    assert_eq!(count(&|members| members.keeps(&key(at), owner)), 1, "keeps {at} of {live:?}");
+                    let keeps = |members: &Members| members.keeping(&key(at), owner) != Keeping::Elsewhere;
+                    assert_eq!(count(&keeps), 1, "keeps {at} of {live:?}");
+                    let owns = |members: &Members| members.keeping(&key(at), owner) == Keeping::Own;
+                    let is_live = owner.is_some_and(|owner| live.contains(&owner));
+                    assert_eq!(count(&owns), usize::from(is_live), "owns {at} of {live:?}");
                 }
             }
         }
@@ -160,12 +173,13 @@ mod tests {
     #[test]
     fn who_may_be_taken_for_dead_has_no_duties() {
         let mut members = seen_by(A, &[A]);
-        assert!(members.checks(&key(0)) && members.keeps(&key(0), Some(A)));
+        let keeping = |members: &Members| members.keeping(&key(0), Some(A));
+        assert!(members.checks(&key(0)) && keeping(&members) == Keeping::Own);
         members.set_cut_off(true);
-        assert!(!members.checks(&key(0)) && !members.keeps(&key(0), Some(A)));
+        assert!(!members.checks(&key(0)) && keeping(&members) == Keeping::Elsewhere);
         members.set_cut_off(false);
         members.set(A, false);
-        assert!(!members.keeps(&key(0), Some(A)));
+        assert_eq!(keeping(&members), Keeping::Elsewhere);
     }
 
     #[test]

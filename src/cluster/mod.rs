@@ -11,8 +11,15 @@
 //! | the posts of a subscription | the one that is drawn for the subscription ([`Members::poster`]) |
 //!
 //! Drawn by rendezvous hashing: when a server comes or goes, only what it gains or had changes hands.
+//!
+//! Who is cut off does not know at once that others have come back, and everybody draws from what it knows. So a lease that
+//! was drawn is kept in trust ([`Members::keeping`]): it runs out there, if the server that took it last is still not live
+//! by then, but a heartbeat is good only where the instance was taken over, or taken before.
+//!
+//! Who is cut off does not know at once either that another server took an instance over, and may go on hearing it for as
+//! long as it is live itself. So the lease of an instance that was taken over begins with [`UNHEARD`] more than its ttl.
 
 mod draw;
 mod members;
 
-pub use members::{Members, ServerId};
+pub use members::{Members, ServerId, UNHEARD};

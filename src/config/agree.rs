@@ -34,6 +34,9 @@ impl Agreement<'_> {
         if self.config.store.kind == StoreKind::Etcd {
             self.etcd();
         }
+        if self.config.traces.endpoint.is_some() && !cfg!(feature = "otlp") {
+            self.refuse("traces.endpoint", Reason::NoTraces);
+        }
     }
 
     /// Something to listen on, and nothing twice.

@@ -57,6 +57,8 @@ pub enum Reason {
     HalfIdentity { other: &'static str },
     #[error("must name at least one member of etcd")]
     NoMembers,
+    #[error("needs an srvd that is built with traces (cargo build --release --features otlp); this one is not")]
+    NoTraces,
     /// What starting found out, such as an address in use.
     #[error("{0}")]
     AtStart(String),

@@ -1,12 +1,11 @@
 //! The settings, section by section, and their defaults.
 
-use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::{LogFormat, LogLevel, StoreKind};
+use super::{CookieSecret, LogFormat, LogLevel, Secret, StoreKind};
 use crate::model::{CheckDefaults, CheckSpec, LoadRules, Span};
 use crate::registry::{ProtectionRules, Rules};
 use crate::wire::Name;
@@ -21,6 +20,7 @@ pub struct Config {
     pub load: Load,
     pub store: Store,
     pub log: Log,
+    pub traces: Traces,
 }
 
 impl Config {
@@ -299,52 +299,22 @@ impl Default for Log {
     }
 }
 
-/// Text that no log line or error may show.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Secret(String);
-
-impl Secret {
-    pub(super) fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text itself, for the one place that sends it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
+/// `[traces]`: what an OpenTelemetry collector gets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Traces {
+    /// URL of the collector; no traces are made when `None`.
+    pub endpoint: Option<String>,
+    /// What the server is called in traces.
+    pub service_name: String,
+    /// Share, 0 to 1, of what is traced of that which no caller has decided for.
+    pub sample_ratio: f64,
+    /// Certificates that an `https` collector leads back to; those of the system when `None`.
+    pub ca_file: Option<PathBuf>,
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "none" } else { "hidden" })
-    }
-}
-
-/// The secret that DNS cookies are made with (RFC 9018 §5), or none; never shown.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct CookieSecret(Option<[u8; 16]>);
-
-impl CookieSecret {
-    /// Reads 32 hexadecimal digits, or nothing for no secret; `None` for any other text.
-    pub fn parse(text: &str) -> Option<Self> {
-        if text.is_empty() {
-            return Some(Self(None));
-        }
-        // The number's own parser would take a sign.
-        let digits = text.len() == 32 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
-        let number = u128::from_str_radix(text, 16).ok().filter(|_| digits)?;
-        Some(Self(Some(number.to_be_bytes())))
-    }
-
-    /// The secret itself, if one is configured.
-    pub fn octets(&self) -> Option<[u8; 16]> {
-        self.0
-    }
-}
-
-impl fmt::Debug for CookieSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_none() { "none" } else { "hidden" })
+impl Default for Traces {
+    fn default() -> Self {
+        Self { endpoint: None, service_name: "srvd".to_owned(), sample_ratio: 1.0, ca_file: None }
     }
 }
 
@@ -363,14 +333,5 @@ mod tests {
     #[test]
     fn the_default_zone_is_what_the_file_says() {
         assert_eq!(Dns::default().zone, Name::parse("svc.local").unwrap());
-    }
-
-    #[test]
-    fn secrets_are_not_shown() {
-        let store = Store { password: Secret::new("hunter2".into()), ..Store::default() };
-        assert!(!format!("{store:?}").contains("hunter2"));
-        let secret = CookieSecret::parse("000102030405060708090a0B0c0d0e0F").unwrap();
-        assert_eq!(secret.octets(), Some(std::array::from_fn(|at| at as u8)));
-        assert_eq!(format!("{secret:?} {:?}", CookieSecret::default()), "hidden none");
     }
 }

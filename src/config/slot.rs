@@ -28,6 +28,8 @@ pub(super) enum Slot {
     Listen(At<Vec<SocketAddr>>),
     Prefixes(At<Vec<IpNet>>),
     Urls(At<Vec<String>>),
+    /// A URL, or nothing.
+    Endpoint(At<Option<String>>),
     /// `health.default_checks`; reads the other keys of `[health]`, so their rows stand before its own.
     Checks,
     Path(At<PathBuf>),
@@ -40,6 +42,8 @@ pub(super) enum Slot {
     Span(RangeInclusive<u64>, At<Span>),
     Switch(At<bool>),
     Text(At<String>),
+    /// Text that is not empty.
+    Named(At<String>),
     /// Text of at most this many octets.
     Short(usize, At<String>),
     KeyPrefix(At<String>),
@@ -68,6 +72,12 @@ impl Slot {
             Self::Listen(at) => *at(config) = self.list(node, ADDRESSES, parsed)?,
             Self::Prefixes(at) => *at(config) = self.list(node, PREFIXES, parsed)?,
             Self::Urls(at) => *at(config) = self.list(node, ENDPOINTS, url)?,
+            Self::Endpoint(at) => {
+                let written = text(node).ok_or_else(refusal)?;
+                let read =
+                    |written| url(written).map_err(|reason| reason.map_or_else(refusal, |it| Fault::at(node, it)));
+                *at(config) = if written.is_empty() { None } else { Some(read(written)?) };
+            }
             Self::Checks => config.health.default_checks = self.checks(config, node)?,
             Self::Path(at) => {
                 let path = text(node).filter(|path| !path.is_empty()).ok_or_else(refusal)?;
@@ -83,6 +93,9 @@ impl Slot {
             Self::Span(within, at) => *at(config) = span(node, within).ok_or_else(refusal)?,
             Self::Switch(at) => *at(config) = switch(node).ok_or_else(refusal)?,
             Self::Text(at) => *at(config) = text(node).ok_or_else(refusal)?.to_owned(),
+            Self::Named(at) => {
+                *at(config) = text(node).filter(|text| !text.is_empty()).ok_or_else(refusal)?.to_owned();
+            }
             Self::Short(most, at) => {
                 *at(config) = text(node).filter(|text| text.len() <= *most).ok_or_else(refusal)?.to_owned();
             }
@@ -105,6 +118,7 @@ impl Slot {
             Self::Listen(at) => copy(*at, from, to),
             Self::Prefixes(at) => copy(*at, from, to),
             Self::Urls(at) => copy(*at, from, to),
+            Self::Endpoint(at) => copy(*at, from, to),
             Self::Checks => copy(|config| &mut config.health.default_checks, from, to),
             Self::Path(at) => copy(*at, from, to),
             Self::File(at) => copy(*at, from, to),
@@ -113,7 +127,7 @@ impl Slot {
             Self::Share(at) => copy(*at, from, to),
             Self::Span(_, at) => copy(*at, from, to),
             Self::Switch(at) => copy(*at, from, to),
-            Self::Text(at) | Self::Short(_, at) | Self::KeyPrefix(at) => copy(*at, from, to),
+            Self::Text(at) | Self::Named(at) | Self::Short(_, at) | Self::KeyPrefix(at) => copy(*at, from, to),
             Self::Secret(at) => copy(*at, from, to),
             Self::CookieSecret(at) => copy(*at, from, to),
             Self::Kind(at) => copy(*at, from, to),
@@ -131,6 +145,7 @@ impl Slot {
             Self::Listen(_) => "an IP address with a port such as 127.0.0.1:5300 or [::1]:5300".into(),
             Self::Prefixes(_) => "a CIDR prefix such as 10.0.0.0/8".into(),
             Self::Urls(_) => "a URL such as http://127.0.0.1:2379".into(),
+            Self::Endpoint(_) => "a URL such as http://127.0.0.1:4318, or \"\" for none".into(),
             Self::Checks => "a check such as {kind = \"tcp\"}".into(),
             Self::Path(_) => "a path".into(),
             Self::File(_) => "a path, or \"\" for none".into(),
@@ -142,6 +157,7 @@ impl Slot {
             }
             Self::Switch(_) => "true or false".into(),
             Self::Text(_) | Self::Secret(_) => "a string".into(),
+            Self::Named(_) => "a string that is not empty".into(),
             Self::Short(most, _) => format!("a string of at most {most} octets"),
             Self::CookieSecret(_) => "32 hexadecimal digits, or an empty string".into(),
             Self::KeyPrefix(_) => "a string that begins with `/`".into(),

@@ -22,7 +22,7 @@ pub(super) enum Effect {
     AtStart,
 }
 
-pub(super) const SECTIONS: &[&str] = &["dns", "http", "leases", "health", "load", "store", "log"];
+pub(super) const SECTIONS: &[&str] = &["dns", "http", "leases", "health", "load", "store", "log", "traces"];
 
 /// Seconds of a TTL: a day at most, so that no resolver holds on to an instance that went long ago.
 const TTL: std::ops::RangeInclusive<u32> = 0..=86_400;
@@ -112,12 +112,18 @@ pub(super) const ROWS: &[Row] = &[
     acts("log.queries", Slot::Switch(|to| &mut to.log.queries)),
     // Of a million queries a second, one line a second.
     acts("log.query_sample", Slot::Whole(1..=1_000_000, |to| &mut to.log.query_sample)),
+    at_start("traces.endpoint", Slot::Endpoint(|to| &mut to.traces.endpoint)),
+    at_start("traces.service_name", Slot::Named(|to| &mut to.traces.service_name)),
+    at_start("traces.sample_ratio", Slot::Share(|to| &mut to.traces.sample_ratio)),
+    at_start("traces.ca_file", Slot::File(|to| &mut to.traces.ca_file)),
 ];
 
 const STREAK: std::ops::RangeInclusive<u32> = *limits::STREAK.start() as u32..=*limits::STREAK.end() as u32;
 
 /// How alike two names must be for one to be suggested for the other (Jaro-Winkler, 0 to 1).
 const NEAR: f64 = 0.85;
+/// And how alike, not to be taken for one of the same name elsewhere.
+const TWIN: f64 = 0.97;
 
 impl Row {
     /// The row of `key`, such as `dns.zone`.
@@ -144,15 +150,20 @@ pub(super) fn nearest_section(name: &str) -> Option<&'static str> {
 
 /// The key that `name` in `section` was probably meant to be; the same name in another section is given with it.
 pub(super) fn nearest_key(section: &str, name: &str) -> Option<&'static str> {
-    let elsewhere = ROWS.iter().find(|row| row.parts().1 == name);
-    let here = ROWS.iter().map(Row::parts).filter(|(its, _)| *its == section).map(|(_, key)| key);
-    elsewhere.map(|row| row.key).or_else(|| nearest(name, here))
+    let elsewhere = ROWS.iter().find(|row| row.parts().1 == name).map(|row| row.key);
+    let here = || ROWS.iter().map(Row::parts).filter(|(its, _)| *its == section).map(|(_, key)| key);
+    // One letter too few in a long name is a slip, whatever other sections have.
+    as_near(name, here(), TWIN).or(elsewhere).or_else(|| nearest(name, here()))
 }
 
 fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    as_near(name, known, NEAR)
+}
+
+fn as_near(name: &str, known: impl Iterator<Item = &'static str>, least: f64) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     let likeness = |known: &&'static str| strsim::jaro_winkler(&name, known);
-    known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|best| likeness(best) >= NEAR)
+    known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|best| likeness(best) >= least)
 }
 
 /// The variable that `name` was probably meant to be.

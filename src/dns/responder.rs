@@ -5,6 +5,7 @@ mod explain;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
+use tracing::field::Empty;
 
 use super::exchange::{Exchange, Written};
 use super::hot::{Asked, Hit, Hot, Scratch, Target};
@@ -16,7 +17,9 @@ use super::{Client, Settings, Transport};
 use crate::answer::{Catalog, Live, Origin};
 use crate::engine::{Index, Reading};
 use crate::model::Moment;
+use crate::telemetry::traces;
 use crate::wire::NameRef;
+use crate::zone;
 
 /// What may change while the server runs, other than the registry itself.
 #[derive(Debug)]
@@ -78,7 +81,8 @@ impl Responder {
     /// Writes the reply to `packet` into `out` and says what it is; `None` when there is nothing to send. `draw` decides
     /// the order of records in this answer, `now` whether cookies are still good.
     pub fn respond(&self, packet: &[u8], client: &Client, draw: u64, now: Moment, out: &mut Vec<u8>) -> Option<Reply> {
-        self.exchange(packet, client, now, |exchange| exchange.reply(draw, out))
+        let mut respond = || self.exchange(packet, client, now, |exchange| exchange.reply(draw, out));
+        if traces::are_on() { traced(packet, client, respond) } else { respond() }
     }
 
     /// Instead of answering `packet`, asks its sender to come back over TCP: an empty reply with TC, which is no longer
@@ -103,6 +107,30 @@ impl Responder {
         let zone = present.labels.of(written.origin);
         Some(reply(written, query, zone, has_valid_cookie))
     }
+}
+
+/// Makes `respond`, which answers `packet`, a span in the words of OpenTelemetry's conventions.
+#[cold]
+fn traced(packet: &[u8], client: &Client, respond: impl FnOnce() -> Option<Reply>) -> Option<Reply> {
+    let span = tracing::info_span!(
+        target: traces::TARGET,
+        "query",
+        otel.kind = "server",
+        dns.question.name = Empty,
+        dns.question.type = Empty,
+        dns.response_code = Empty,
+        dns.truncated = Empty,
+        network.transport = if client.transport == Transport::Udp { "udp" } else { "tcp" },
+        client.address = %client.address,
+    );
+    let reply = span.in_scope(respond)?;
+    // Of a query that others log as a whole, these say what it was about.
+    if let Some(question) = query::read(packet).and_then(|query| query.question) {
+        span.record("dns.question.name", question.qname.to_string());
+        span.record("dns.question.type", zone::mnemonic(question.qtype).to_string());
+    }
+    span.record("dns.response_code", reply.rcode.as_str()).record("dns.truncated", reply.truncated);
+    Some(reply)
 }
 
 impl Present {

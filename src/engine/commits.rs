@@ -8,11 +8,25 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
+use tracing::Span;
+use tracing::field::Empty;
 
-use super::{Batch, Loaded, Store, StoreError};
+use super::{Batch, Loaded, Store, StoreError, describe};
+use crate::telemetry::traces;
 
 /// A commit that gives the store back.
 type Commit<S> = Pin<Box<dyn Future<Output = (S, Result<(), StoreError>)> + Send>>;
+
+/// What a commit of so many records is for the traces: a part of what is being done.
+pub(super) fn commit_span(records: usize) -> Span {
+    tracing::info_span!(
+        target: traces::TARGET,
+        "store commit",
+        records = records as i64,
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+    )
+}
 
 /// A store, and the commit that it is at.
 pub(super) struct Commits<S> {
@@ -54,8 +68,10 @@ impl<S: Store> Commits<S> {
     pub fn begin(&mut self, batch: Batch) {
         debug_assert!(self.under_way.is_none(), "calls of a store never overlap");
         if let Some(mut store) = self.store.take() {
+            let span = commit_span(batch.writes.len());
             let commit = async move {
                 let result = store.commit(batch).await;
+                result.as_ref().err().inspect(|error| traces::failed(&span, describe(*error)));
                 (store, result)
             };
             self.under_way = Some((Instant::now(), Box::pin(commit)));

@@ -54,6 +54,7 @@ use crate::answer::Live;
 use crate::model::pulse::Words;
 use crate::model::{Instance, Key, LoadRules, Maintenance, Renewal, Revision, SelfReport, ServiceName, Tick};
 use crate::registry::{Command, Done, Hold, Observation, Refusal, Report, Rules};
+use crate::telemetry::traces::Cause;
 use caches::Caches;
 use publish::Holds;
 
@@ -100,6 +101,7 @@ struct Request {
     commands: SmallVec<[Command; 1]>,
     reply: Option<oneshot::Sender<Results>>,
     since: Instant,
+    cause: Cause,
 }
 
 /// One for each command, in the same order.
@@ -300,11 +302,17 @@ impl Engine {
     pub fn renew(&self, service: &str, id: &str) -> bool {
         let Some(view) = self.index.service(service) else { return false };
         let Some(instance) = view.instance(id) else { return false };
-        let renewed = instance.pulse.renew(self.clock.tick()) == Renewal::Renewed && !instance.condition.lapsed;
+        let renewed = self.touch(instance);
         if renewed {
             self.metrics.heartbeats.increment();
         }
         renewed
+    }
+
+    /// Renews the lease of an instance, if nothing but its deadline moves by that. If not, it takes a command.
+    pub fn touch(&self, instance: &Instance) -> bool {
+        let now = self.clock.tick();
+        self.sharing.is_on_duty(now) && instance.pulse.renew(now) == Renewal::Renewed && !instance.condition.lapsed
     }
 
     /// Renews a lease and takes in what the instance says of itself. One that changes nothing stores a deadline and
@@ -323,8 +331,8 @@ impl Engine {
                 *load = heartbeat.load.or(load.take());
             });
         }
-        let renewal = instance.pulse.renew(self.clock.tick());
-        if report.is_none() && pressure.is_none() && renewal == Renewal::Renewed && !instance.condition.lapsed {
+        let renewed = self.touch(&instance);
+        if report.is_none() && pressure.is_none() && renewed {
             return Ok(());
         }
         // Leaving is promised to last; the rest is noted and written soon after.
@@ -335,7 +343,7 @@ impl Engine {
     /// Notes that the verdict of a check turned.
     pub async fn observe(&self, observation: Observation) {
         let commands = smallvec![Command::Observe(observation)];
-        let request = Request { commands, reply: None, since: Instant::now() };
+        let request = Request { commands, reply: None, since: Instant::now(), cause: Cause::current() };
         // A closed queue means that the engine has stopped; then no verdict matters any more.
         self.notes.send(request).await.ok();
     }
@@ -365,7 +373,7 @@ impl Engine {
 
     async fn hand_over(queue: &mpsc::Sender<Request>, commands: SmallVec<[Command; 1]>) -> Result<Pending, WriteError> {
         let (reply, results) = oneshot::channel();
-        let request = Request { commands, reply: Some(reply), since: Instant::now() };
+        let request = Request { commands, reply: Some(reply), since: Instant::now(), cause: Cause::current() };
         queue.send(request).await.map_err(|_| WriteError::Stopping)?;
         Ok(Pending(results))
     }

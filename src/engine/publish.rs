@@ -12,6 +12,7 @@ use super::{Clock, Engine, Index, Metrics, Records};
 use crate::answer::{Live, ServiceView};
 use crate::model::{Instance, Revision, ServiceName};
 use crate::registry::{Change, Changes, Event, Hold, Record, RecordChange, RecordName, Registry, Scope};
+use crate::telemetry::traces;
 
 /// The lapses that are held, as readers see them.
 pub(super) type Holds = RwLock<Arc<[Hold]>>;
@@ -74,6 +75,8 @@ impl Publisher {
 
     /// Shows what has changed, the first of it `since` then.
     pub fn changes(&self, registry: &Registry, changes: Changes, since: Instant) {
+        let _span =
+            tracing::info_span!(target: traces::TARGET, "publish", events = changes.events.len() as i64).entered();
         {
             let _moving = self.publishing.write();
             changes.records.iter().for_each(|change| self.record(change));

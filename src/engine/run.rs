@@ -26,6 +26,8 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::caches::Caches;
 use super::commits::Commits;
@@ -35,6 +37,7 @@ use super::writers::{Commands, HANGS, Replies, Underway, Writers, refuse};
 use super::{Clock, Engine, Loaded, Metrics, Queues, Request, Results, Standstill, Store, StoreError, WriteError};
 use crate::model::{LoadRules, Moment, Revision, Tick};
 use crate::registry::{Changes, Command, Done, RecordName, Registry, Rules};
+use crate::telemetry::traces;
 
 /// Commands taken at once; those that came together stay together.
 const BATCH: usize = 4096;
@@ -163,6 +166,12 @@ impl<S: Store> Runner<S> {
     }
 
     async fn note(&mut self, requests: Vec<Request>) {
+        let span = span_of(&requests);
+        self.note_all(requests).instrument(span.clone()).await;
+        span.record("revision", self.registry.revision().0 as i64);
+    }
+
+    async fn note_all(&mut self, requests: Vec<Request>) {
         let mut changes = Changes::default();
         let since = oldest(&requests);
         let replies = self.apply(requests, self.clock.now(), &mut changes);
@@ -189,6 +198,12 @@ impl<S: Store> Runner<S> {
     }
 
     async fn write(&mut self, requests: Vec<Request>) {
+        let span = span_of(&requests);
+        self.write_all(requests).instrument(span.clone()).await;
+        span.record("revision", self.registry.revision().0 as i64);
+    }
+
+    async fn write_all(&mut self, requests: Vec<Request>) {
         let since = oldest(&requests);
         let commands = requests.iter().map(|request| request.commands.clone()).collect();
         let mut changes = Changes::default();
@@ -326,6 +341,14 @@ impl<S: Store> Runner<S> {
         }
         result.map_err(WriteError::from)
     }
+}
+
+/// What carrying these out is for the traces.
+fn span_of(requests: &[Request]) -> Span {
+    let number = requests.len() as i64;
+    let span = tracing::info_span!(target: traces::TARGET, "engine round", requests = number, revision = Empty);
+    traces::caused(&span, requests.iter().map(|request| &request.cause));
+    span
 }
 
 /// When the first of these was handed over.

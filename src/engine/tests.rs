@@ -56,7 +56,7 @@ struct Bench {
     task: tokio::task::JoinHandle<()>,
 }
 
-fn rules() -> Rules {
+pub(super) fn rules() -> Rules {
     let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
     let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
     Rules::new(defaults, 11)
@@ -71,11 +71,11 @@ async fn bench() -> Bench {
     Bench { engine, store, stop, task }
 }
 
-fn key(id: &str) -> Key {
+pub(super) fn key(id: &str) -> Key {
     Key { service: ServiceName::parse("web").unwrap(), id: InstanceId::parse(id).unwrap() }
 }
 
-fn register(id: &str, weight: u16) -> Command {
+pub(super) fn register(id: &str, weight: u16) -> Command {
     let body = json!({"address": "10.0.0.7", "port": 8080, "ttl": "10s", "weight": weight});
     let registration = Arc::new(Registration::from_json(&body, &rules().defaults, FROM).unwrap());
     Command::Register { key: key(id), registration, only_new: false }

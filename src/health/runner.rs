@@ -6,6 +6,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
+use tracing::Span as TraceSpan;
+use tracing::field::Empty;
 
 use super::Settings;
 use super::asks::Asks;
@@ -18,6 +20,7 @@ use crate::engine::{
 };
 use crate::model::{CheckResult, Instance, Key, Revision, Span, Tick, Verdict};
 use crate::registry::Observation;
+use crate::telemetry::traces;
 
 /// Changes taken in before due checks get their turn.
 const GULP: usize = 4096;
@@ -25,6 +28,34 @@ const GULP: usize = 4096;
 const BURST: usize = 64;
 /// Between two warnings that checks cannot be carried out.
 const WARN_EVERY: Span = Span::from_secs(60);
+
+/// What a run is for the traces.
+fn span(run: &Run) -> TraceSpan {
+    if !traces::are_on() {
+        return TraceSpan::none();
+    }
+    tracing::info_span!(
+        target: traces::TARGET,
+        "check",
+        otel.kind = "client",
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+        srvd.service = run.key.service.as_str(),
+        srvd.instance = run.key.id.as_str(),
+        srvd.check.kind = run.spec().kind.as_str(),
+        srvd.check.late_ms = run.late.as_millis() as i64,
+        srvd.check.passes = Empty,
+    )
+}
+
+/// Notes what a run has found.
+fn note(span: &TraceSpan, finding: &Finding) {
+    let passes = matches!(finding.outcome(), Outcome::Passed(_));
+    span.record("srvd.check.passes", passes);
+    if !passes {
+        traces::failed(span, finding);
+    }
+}
 
 /// The schedule with everything around it that is not pure.
 pub(super) struct Runner {
@@ -168,8 +199,12 @@ impl Runner {
             let Some(run) = run else { return started };
             self.lateness.note(run.late, now);
             self.requests.state.metrics.lateness.observe(run.late.as_duration());
-            let (id, prober, task) = (run.id, Arc::clone(&self.prober), run.clone());
-            let probe = self.probes.spawn(async move { (id, prober.probe(&task.registration, task.spec()).await) });
+            let (id, prober, task, span) = (run.id, Arc::clone(&self.prober), run.clone(), span(&run));
+            let probe = self.probes.spawn(async move {
+                let finding = prober.probe(&task.registration, task.spec()).await;
+                note(&span, &finding);
+                (id, finding)
+            });
             self.running.insert(id, (run, probe));
         }
         BURST

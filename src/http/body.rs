@@ -1,12 +1,11 @@
 //! Reading request bodies: JSON, bounded in size and time.
 
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Bytes, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -89,6 +88,10 @@ struct Bounds {
     patience: Duration,
 }
 
+/// Octets of a refused body that are thrown away at most, and for how long.
+const DISCARDED: u64 = 2 * limits::LARGE_BODY as u64;
+const DISCARDING: Duration = Duration::from_secs(10);
+
 const USUAL: Bounds = Bounds { octets: limits::BODY, patience: Duration::from_secs(30) };
 const LARGE: Bounds = Bounds { octets: limits::LARGE_BODY, patience: Duration::from_secs(120) };
 
@@ -97,7 +100,7 @@ impl UsualBody {
     ///
     /// # Errors
     /// What is wrong with it, as far as that can be told without reading it.
-    pub async fn take<B: HttpBody<Data = Bytes>>(headers: &HeaderMap, body: B, room: &Room) -> Result<Self, Problem> {
+    pub async fn take(headers: &HeaderMap, body: Body, room: &Room) -> Result<Self, Problem> {
         let (octets, room) = take(headers, body, &room.usual, &USUAL).await?;
         Ok(Self { octets, room })
     }
@@ -143,14 +146,18 @@ impl FromRequest<Api> for LargeBody {
 }
 
 /// Takes a body in, with its share of the memory.
-async fn take<B: HttpBody<Data = Bytes>>(
+async fn take(
     headers: &HeaderMap,
-    body: B,
+    mut body: Body,
     room: &Arc<Semaphore>,
     bounds: &Bounds,
 ) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
     let announced = announced(headers);
-    if announced.is_some_and(|octets| octets > bounds.octets as u64) {
+    if let Some(octets) = announced.filter(|octets| *octets > bounds.octets as u64) {
+        // Who asks first is told before a single octet of it comes, and who means far more is not waited for.
+        if octets <= DISCARDED && !headers.contains_key(header::EXPECT) {
+            tokio::spawn(discard(body));
+        }
         return Err(too_large(bounds));
     }
     let expected = match announced {
@@ -160,19 +167,29 @@ async fn take<B: HttpBody<Data = Bytes>>(
     };
     let room = Arc::clone(room).acquire_many_owned(expected).await;
     let room = room.map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"))?;
-    let octets = match timeout(bounds.patience, read(pin!(body), bounds)).await {
-        Ok(octets) => octets?,
+    let octets = match timeout(bounds.patience, read(&mut body, bounds)).await {
+        Ok(Ok(octets)) => octets,
+        Ok(Err(problem)) => {
+            tokio::spawn(discard(body));
+            return Err(problem);
+        }
         Err(_) => return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
     };
-    if !octets.is_empty() && !is_json(headers) {
-        let detail = "the body must be JSON, and say so: `content-type: application/json`";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    if octets.is_empty() {
+        return Ok((octets, room));
+    }
+    let unsupported = |detail| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+    if !is_json(headers) {
+        return Err(unsupported("the body must be JSON, and say so: `content-type: application/json`"));
+    }
+    if is_encoded(headers) {
+        return Err(unsupported("the body must be JSON as it is, without a content-encoding"));
     }
     Ok((octets, room))
 }
 
 /// The whole body in one piece; one that comes in one piece is not copied.
-async fn read<B: HttpBody<Data = Bytes>>(mut body: Pin<&mut B>, bounds: &Bounds) -> Result<Bytes, Problem> {
+async fn read(body: &mut Body, bounds: &Bounds) -> Result<Bytes, Problem> {
     let (mut first, mut whole) = (Bytes::new(), Vec::new());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
@@ -188,6 +205,22 @@ async fn read<B: HttpBody<Data = Bytes>>(mut body: Pin<&mut B>, bounds: &Bounds)
         }
     }
     Ok(if whole.is_empty() { first } else { whole.into() })
+}
+
+/// Takes in the rest of a body that is refused already, and throws it away. A connection that is closed while the client
+/// still sends is reset, and the reply is lost with it (RFC 9112 §9.6).
+async fn discard(mut body: Body) {
+    let mut left = DISCARDED;
+    let rest = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // What has not come by then is not waited for.
+    timeout(DISCARDING, rest).await.ok();
 }
 
 /// What does not read as JSON.
@@ -208,6 +241,12 @@ fn too_large(bounds: &Bounds) -> Problem {
 
 fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether the body comes in a coding; none is undone here (RFC 9110 §8.4).
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity") || value.is_empty();
+    !headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain)
 }
 
 /// `application/json` and every type that is built on it (RFC 6839 §3.1).

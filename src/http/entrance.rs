@@ -6,7 +6,7 @@
 //! request: a bare heartbeat is renewed in the index and answered at once, an instance that is put or deleted goes straight
 //! to the engine ([`mod@write`]). The answers and the figures are those of the router. Whatever is not exactly that takes the
 //! complete way, from its start: parameters, an `Origin`, a name that is spelled in another way, and of a heartbeat a body,
-//! a name that is not registered, a lease that has run out.
+//! a name that is not registered, a lease that has run out. So does everything while calls are traced.
 
 mod write;
 
@@ -29,6 +29,7 @@ use super::access::{Line, Route};
 use super::requests::HEARTBEAT;
 use super::serve::Peer;
 use super::{Api, router, stamped};
+use crate::telemetry::traces;
 
 /// The whole API, behind its entrance. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -80,13 +81,13 @@ where
     type Future = Either<Ready<Result<Response, Infallible>>, Either<write::Answering, RouteFuture<Infallible>>>;
 
     fn call(&self, mut request: Request<B>) -> Self::Future {
-        let api = self.api();
-        if renewed(api, &request, self.peer) {
+        let (api, traced) = (self.api(), traces::are_on());
+        if !traced && renewed(api, &request, self.peer) {
             // The space for the headers that were read is good for those of the reply.
             return Either::Left(ready(Ok(no_content(api, std::mem::take(request.headers_mut())))));
         }
-        if let Some((key, writing)) = write::plain(&request).filter(|_| api.engine.index().is_loaded()) {
-            let answering = write::answer(self.clone(), key, writing, request);
+        if let Some((key, writing)) = write::plain(&request).filter(|_| !traced && api.engine.index().is_loaded()) {
+            let answering = write::answer(self.clone(), key, writing, request.map(Body::new));
             return Either::Right(Either::Left(Box::pin(answering)));
         }
         Either::Right(Either::Right(self.complete(request.map(Body::new))))

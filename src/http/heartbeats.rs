@@ -21,7 +21,7 @@ use super::{Api, listing};
 use crate::answer::{Live, ServiceView};
 use crate::engine::WriteError;
 use crate::model::json::{self as read_json, Members};
-use crate::model::{Instance, InstanceId, Invalid, Key, Renewal, ServiceName};
+use crate::model::{Instance, InstanceId, Invalid, Key, ServiceName};
 use crate::registry::Refusal;
 
 /// Heartbeats after which others get their turn.
@@ -86,8 +86,7 @@ impl Round<'_> {
         let Some(instance) = self.find(last, service, id) else {
             return self.unknown.push((service.into(), id.into()));
         };
-        let renewal = instance.pulse.renew(self.api.engine.clock().tick());
-        if renewal == Renewal::Renewed && !instance.condition.lapsed {
+        if self.api.engine.touch(&instance) {
             self.renewed += 1;
         } else {
             self.lapsed.push(instance.key.clone());

@@ -1,5 +1,7 @@
 //! Query parameters, read one by one like the members of a body: none that nobody asked for goes unseen.
 
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -37,11 +39,19 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path(segments)) => Ok(Self(segments)),
-            Err(error) => {
-                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("the path does not read: {error}")))
-            }
+            Err(rejection) => Err(unreadable(&rejection)),
         }
     }
+}
+
+/// Why a path does not read: one of its names is no text.
+fn unreadable(rejection: &PathRejection) -> Problem {
+    if let PathRejection::FailedToDeserializePathParams(error) = rejection
+        && let ErrorKind::InvalidUtf8InPathParam { key } = error.kind()
+    {
+        return Invalid::at(key, Reason::Label).into();
+    }
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("the path does not read: {rejection}"))
 }
 
 impl Params {

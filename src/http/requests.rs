@@ -1,17 +1,21 @@
 //! What was asked over HTTP, and how long it took.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use parking_lot::Mutex;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::access::{Line, Route};
 use super::{Api, Peer};
 use crate::telemetry::metrics::{Counter, Exposition, Histogram, Source, Type};
+use crate::telemetry::traces;
 
 /// The route of one instance, of which [`Entrance`](super::Entrance) answers plain writes.
 pub const INSTANCE: &str = "/v1/services/{service}/instances/{id}";
@@ -81,12 +85,46 @@ pub async fn count(State(api): State<Api>, request: Request, next: Next) -> Resp
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = label(request.method());
     let client = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let response = next.run(request).await;
+    let span = span(&request, method, route.as_ref(), client);
+    let response = next.run(request).instrument(span.clone()).await;
     let (status, took) = (response.status().as_u16(), began.elapsed());
+    note(&span, response.status());
     api.requests.count(route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str), method, status, took);
     let route = || route.map_or(Route::None, Route::Matched);
     api.access.note(|| Line { method, route: route(), status, took, client });
     response
+}
+
+/// What a request is for the traces, in the words of OpenTelemetry's conventions: a part of its caller's, if it says so.
+fn span(request: &Request, method: &'static str, route: Option<&MatchedPath>, client: Option<SocketAddr>) -> Span {
+    if !traces::are_on() {
+        return Span::none();
+    }
+    let route = route.map(MatchedPath::as_str);
+    let span = tracing::info_span!(
+        target: traces::TARGET,
+        "call",
+        otel.name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}")),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = Empty,
+        url.path = request.uri().path(),
+        client.address = client.map(|client| client.ip().to_string()),
+    );
+    traces::asked_by(&span, request.headers());
+    span
+}
+
+/// Notes how a request was answered. What a client did wrong is no failure of the server.
+fn note(span: &Span, status: StatusCode) {
+    // Of numbers, the traces have this type alone.
+    span.record("http.response.status_code", i64::from(status.as_u16()));
+    if status.is_server_error() {
+        traces::failed(span, status);
+    }
 }
 
 /// Those that HTTP itself defines; a client may make up others.

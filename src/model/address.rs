@@ -52,6 +52,9 @@ impl HostName {
     }
 }
 
+/// What stands for the address that a request came from.
+const AUTO: &str = "auto";
+
 impl Address {
     /// Reads the member `address`: an IP address, a host name, or `auto` for the address the request came `from`.
     pub fn from_json(value: &Value, from: IpAddr) -> Result<Self, Reason> {
@@ -60,12 +63,16 @@ impl Address {
 
     /// The same, of its text.
     pub fn parse(text: &str, from: IpAddr) -> Result<Self, Reason> {
-        if text == "auto" {
+        if text.eq_ignore_ascii_case(AUTO) {
             return reachable(from).map(Self::One);
         }
         match text.parse::<IpAddr>() {
             Ok(ip) => reachable(ip).map(Self::One),
-            Err(_) => HostName::parse(text).map(Self::Host),
+            // A host of that name would be another address when it is written back.
+            Err(_) => match HostName::parse(text)? {
+                host if host.as_str() == AUTO => Err(Reason::Address),
+                host => Ok(Self::Host(host)),
+            },
         }
     }
 
@@ -157,6 +164,8 @@ mod tests {
             ("2001:DB8::1", Ok("[2001:db8::1]")),
             ("::ffff:10.0.0.7", Ok("10.0.0.7")),
             ("auto", Ok("192.0.2.9")),
+            ("Auto", Ok("192.0.2.9")),
+            ("auto.", Err(Reason::Address)),
             ("DB.example.com.", Ok("db.example.com")),
             ("localhost", Ok("localhost")),
             ("0.0.0.0", Err(Reason::Unspecified)),

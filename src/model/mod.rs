@@ -38,7 +38,7 @@ pub use maintenance::Maintenance;
 pub use metadata::Metadata;
 pub use name::{InstanceId, PortName, ServiceName, SubscriptionId, Tag};
 pub use number::{Fraction, Port, Priority, Revision, Weight};
-pub use pulse::{CheckResult, Pulse, Renewal};
+pub use pulse::{CheckResult, Keeping, Pulse, Renewal};
 pub use registration::{Defaults, Parts, Protocol, REPLY_MEMBERS, Registration, Written};
 pub use settings::{Settings, SlowStart};
 pub use span::Span;

@@ -6,7 +6,7 @@
 //! way to the disk must not bring the old one back. Whoever takes back a change gives the lease back with
 //! [`Pulse::restart`].
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -29,6 +29,8 @@ pub struct Pulse {
     lease: AtomicU64,
     /// What a renewal gives.
     ttl: AtomicU32,
+    /// Whether the lease is [`Keeping::InTrust`], if it is here.
+    in_trust: AtomicBool,
     /// Tick of the last heartbeat, or [`NEVER`].
     heartbeat: AtomicU64,
     /// Tick at which caches have forgotten the instance since it left DNS, or [`NEVER`] while DNS serves it.
@@ -46,11 +48,23 @@ pub struct Words {
     pub results: Vec<(CheckSpec, CheckResult)>,
 }
 
+/// Who keeps the lease of an instance, where several servers share a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// This server: a heartbeat renews it here, and it runs out here.
+    Own,
+    /// A server that is not live, and this one in its place: it runs out here, but whoever hears the instance has to take
+    /// it over first. The other one may be back, and be heard by everybody but this server.
+    InTrust,
+    /// Another server.
+    Elsewhere,
+}
+
 /// What a heartbeat found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
     Renewed,
-    /// The lease has run out, or another server keeps it; going on with it here is a change.
+    /// The lease has run out, or is not this server's own; going on with it here is a change.
     Lapsed,
 }
 
@@ -74,6 +88,7 @@ impl Pulse {
         let pulse = Self {
             lease: AtomicU64::new(0),
             ttl: AtomicU32::new(0),
+            in_trust: AtomicBool::new(false),
             heartbeat: AtomicU64::new(NEVER),
             clear_at: AtomicU64::new(NEVER),
             words: Mutex::default(),
@@ -112,9 +127,25 @@ impl Pulse {
         self.lease.store(ELSEWHERE, Ordering::SeqCst);
     }
 
+    /// Whether the lease is kept in trust, if it is here.
+    pub fn set_in_trust(&self, in_trust: bool) {
+        self.in_trust.store(in_trust, Ordering::SeqCst);
+    }
+
+    /// Who keeps the lease.
+    pub fn keeping(&self) -> Keeping {
+        if self.lease.load(Ordering::SeqCst) == ELSEWHERE {
+            Keeping::Elsewhere
+        } else if self.in_trust.load(Ordering::SeqCst) {
+            Keeping::InTrust
+        } else {
+            Keeping::Own
+        }
+    }
+
     /// Whether another server keeps the lease.
     pub fn is_kept_elsewhere(&self) -> bool {
-        self.lease.load(Ordering::SeqCst) == ELSEWHERE
+        self.keeping() == Keeping::Elsewhere
     }
 
     /// Whether the lease has run out here.
@@ -127,8 +158,11 @@ impl Pulse {
         self.heartbeat.store(now.0, Ordering::Relaxed);
     }
 
-    /// Renews a lease that has not run out. A deadline never moves back.
+    /// Renews a lease that is this server's own and has not run out. A deadline never moves back.
     pub fn renew(&self, now: Tick) -> Renewal {
+        if self.in_trust.load(Ordering::SeqCst) {
+            return Renewal::Lapsed;
+        }
         loop {
             let ttl = self.ttl();
             let next = deadline(now, ttl);
@@ -307,6 +341,21 @@ mod tests {
         assert!(pulse.is_kept_elsewhere() && !pulse.has_lapsed());
         pulse.restart(Tick(30), TTL);
         assert_eq!((pulse.is_kept_elsewhere(), pulse.deadline()), (false, Some(Tick(130))));
+    }
+
+    #[test]
+    fn a_lease_in_trust_runs_out_here_and_is_not_renewed() {
+        let pulse = Pulse::begin(Tick(0), TTL);
+        pulse.set_in_trust(true);
+        assert_eq!((pulse.renew(Tick(10)), pulse.deadline()), (Renewal::Lapsed, Some(Tick(100))));
+        pulse.extend(Tick(20));
+        assert_eq!((pulse.keeping(), pulse.expire(Tick(119))), (Keeping::InTrust, Err(Some(Tick(120)))));
+        assert_eq!(pulse.expire(Tick(120)), Ok(()));
+        pulse.leave_to_others();
+        assert_eq!(pulse.keeping(), Keeping::Elsewhere);
+        pulse.set_in_trust(false);
+        pulse.restart(Tick(200), TTL);
+        assert_eq!((pulse.keeping(), pulse.renew(Tick(210))), (Keeping::Own, Renewal::Renewed));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{Request, StatusCode};
+use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{HeaderMap, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -46,22 +46,23 @@ pub async fn ask(
     }
 }
 
-/// Posts JSON and gives the status of the answer. The rest of the answer is read too, so that nobody is cut off while
-/// they write it, but nothing depends on how it ends. `stream` bounds its octets, and `limit` the time for everything.
+/// Posts a body, which `headers` tell the type of, and gives the status of the answer. The rest of the answer is read
+/// too, so that nobody is cut off while they write it, but nothing depends on how it ends. `stream` bounds its octets,
+/// and `limit` the time for everything.
 pub async fn post(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin + Send),
     authority: &str,
     path: &str,
-    json: Bytes,
+    (headers, body): (HeaderMap, Bytes),
     limit: Limit,
 ) -> Result<StatusCode, Failure> {
-    let request = Request::post(encoded(path))
+    let mut request = Request::post(encoded(path))
         .header(HOST, authority)
         .header(USER_AGENT, AGENT)
-        .header(CONTENT_TYPE, "application/json")
         .header(CONNECTION, HeaderValue::from_static("close"))
-        .body(Full::new(json))
+        .body(Full::new(body))
         .map_err(|_| Fault::Unsendable)?;
+    request.headers_mut().extend(headers);
     let (mut sender, connection) = shake_hands(stream).await?;
     tokio::pin! {
         let ended = moved(connection);

@@ -10,6 +10,7 @@ pub mod grpc;
 pub mod http;
 mod limit;
 mod metered;
+mod post;
 mod resolver;
 mod roots;
 mod tcp;

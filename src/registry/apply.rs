@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::command::{Observation, Report};
 use super::{Change, Changes, Command, Done, Event, Refusal, Registry, kept_verdicts};
 use crate::model::{
-    CheckSpec, Condition, DrainedBy, Instance, Invalid, Key, Moment, Pressure, Pulse, Reason, Registration, Renewal,
-    SelfReport, Verdicts,
+    CheckSpec, Condition, DrainedBy, Instance, Invalid, Keeping, Key, LeaseTtl, Moment, Pressure, Pulse, Reason,
+    Registration, Renewal, SelfReport, Verdicts,
 };
 
 impl Registry {
@@ -61,8 +61,7 @@ impl Registry {
         if is_equal(&current.registration, &registration) {
             return Ok(Done::Unchanged(self.renew(&current, now, changes)));
         }
-        current.pulse.restart(now.tick, registration.ttl());
-        current.pulse.heard(now.tick);
+        begin_lease(&current, registration.ttl(), now);
         let facts = Condition { lapsed: false, said: registration.status, ..current.condition.clone() };
         Ok(Done::Replaced(self.replace(&current, registration, facts, now, changes)))
     }
@@ -147,7 +146,7 @@ impl Registry {
         if is_equal(old, &registration) {
             return Ok(Done::Unchanged(current));
         }
-        if old.ttl() != registration.ttl() && !current.condition.lapsed {
+        if old.ttl() != registration.ttl() && !current.condition.lapsed && current.pulse.keeping() == Keeping::Own {
             current.pulse.restart(now.tick, registration.ttl());
         }
         let said = if old.status == registration.status { current.condition.said } else { registration.status };
@@ -195,13 +194,12 @@ impl Registry {
         Ok(Done::Noted)
     }
 
-    /// Renews the lease of an instance; if it had run out, that is a change.
+    /// Renews the lease of an instance; if it had run out, or is another server's, that is a change.
     fn renew(&mut self, current: &Arc<Instance>, now: Moment, changes: &mut Changes) -> Arc<Instance> {
         if current.pulse.renew(now.tick) == Renewal::Renewed && !current.condition.lapsed {
             return Arc::clone(current);
         }
-        current.pulse.restart(now.tick, current.registration.ttl());
-        current.pulse.heard(now.tick);
+        begin_lease(current, current.registration.ttl(), now);
         let condition = Condition { lapsed: false, ..current.condition.clone() };
         self.revise(current, None, condition, Change::Status, now, changes)
     }
@@ -273,6 +271,14 @@ impl Registry {
             before,
             after: Some(after),
         });
+    }
+}
+
+/// Begins the lease of an instance that was heard. One that another server has is begun once this one has it.
+fn begin_lease(instance: &Instance, ttl: LeaseTtl, now: Moment) {
+    instance.pulse.heard(now.tick);
+    if instance.pulse.keeping() == Keeping::Own {
+        instance.pulse.restart(now.tick, ttl);
     }
 }
 

@@ -6,14 +6,15 @@
 //! on every other server, and only then is it told to anybody. So all servers go through the same states in the same
 //! order, whoever wrote first.
 //!
-//! An instance is kept by one server: that one hears its heartbeats, and lets it lapse. Elsewhere it has no deadline.
+//! An instance is kept by one server ([`Keeping`]): that one hears its heartbeats, and lets it lapse. Elsewhere it has no
+//! deadline.
 //! What only one server knows is not shared: reported load, last words, results of checks. Weights that follow from
 //! these are changed here alone ([`Registry::weigh`]), and take no revision.
 
 use std::sync::Arc;
 
 use super::{Change, Changes, Record, RecordName, Registry, Rules, Stored, kept_verdicts};
-use crate::model::{Capacity, Condition, Instance, Key, Moment, Pulse, Revision, ServiceName};
+use crate::model::{Capacity, Condition, Instance, Keeping, Key, Moment, Pulse, Revision, ServiceName};
 
 impl Registry {
     /// An empty registry at `revision` that follows a store.
@@ -26,8 +27,8 @@ impl Registry {
         self.revision = self.revision.max(revision);
     }
 
-    /// Takes in the state of an instance, which is `kept` here or by another server. The same state again is no change.
-    pub fn adopt(&mut self, stored: Stored, kept: bool, now: Moment, changes: &mut Changes) {
+    /// Takes in the state of an instance, and who keeps it. The same state again is no change.
+    pub fn adopt(&mut self, stored: Stored, keeping: Keeping, now: Moment, changes: &mut Changes) {
         let current = self.instance(&stored.key).cloned();
         let same_life = current.as_ref().is_some_and(|current| current.created_at == stored.created_at.into());
         if current.is_some() && !same_life {
@@ -35,7 +36,7 @@ impl Registry {
         }
         let before = current.filter(|_| same_life);
         let after = self.adopted(before.as_deref(), stored, now);
-        settle(before.as_deref(), &after, kept, now);
+        settle(before.as_deref(), &after, keeping, now);
         let change = match &before {
             None => Change::Registered,
             Some(before) if before.registration != after.registration => Change::Updated,
@@ -99,13 +100,12 @@ impl Registry {
         }
     }
 
-    /// From now on an instance is kept here, with its full ttl, or by another server.
-    pub fn keep_here(&mut self, key: &Key, kept: bool, now: Moment) {
-        let Some(instance) = self.instance(key).cloned() else { return };
-        if kept != instance.pulse.is_kept_elsewhere() {
+    /// From now on an instance is kept so. What was not kept so before has its full ttl.
+    pub fn set_keeping(&mut self, key: &Key, keeping: Keeping, now: Moment) {
+        let Some(instance) = self.instance(key).filter(|instance| instance.pulse.keeping() != keeping).cloned() else {
             return;
-        }
-        settle(None, &instance, kept, now);
+        };
+        settle(None, &instance, keeping, now);
         self.put(instance, now);
     }
 
@@ -124,15 +124,9 @@ impl Registry {
     }
 
     /// Takes back what commands and deadlines changed that were tried out: everything is again as it was. Leases that
-    /// were renewed stay so, for they were heard; one that ran out stays so until it is known whether it lapsed. `kept`
-    /// tells which instances are kept here, and `revision` the last change of a service.
-    pub fn take_back(
-        &mut self,
-        changes: &Changes,
-        kept: impl Fn(&Key) -> bool,
-        revision: impl Fn(&ServiceName) -> Revision,
-        now: Moment,
-    ) {
+    /// were renewed stay so, for they were heard; one that ran out stays so until it is known whether it lapsed.
+    /// `revision` tells the last change of a service.
+    pub fn take_back(&mut self, changes: &Changes, revision: impl Fn(&ServiceName) -> Revision, now: Moment) {
         for change in changes.records.iter().rev() {
             self.keep(&change.name, change.before.clone());
         }
@@ -142,11 +136,11 @@ impl Registry {
                 continue;
             };
             let other_ttl = |after: &Arc<Instance>| after.registration.ttl() != before.registration.ttl();
-            if !kept(&event.key) {
-                before.pulse.leave_to_others();
-            } else if before.condition.lapsed {
+            // Nothing is done to leases that others have.
+            let is_here = before.pulse.keeping() != Keeping::Elsewhere;
+            if is_here && before.condition.lapsed {
                 before.pulse.lapse();
-            } else if event.after.as_ref().is_some_and(other_ttl) {
+            } else if is_here && event.after.as_ref().is_some_and(other_ttl) {
                 before.pulse.restart(now.tick, before.registration.ttl());
             }
             self.put(Arc::clone(before), now);
@@ -170,18 +164,21 @@ impl Registry {
 }
 
 /// Sets the lease as it is after a change: with others, run out, going on, or beginning.
-fn settle(before: Option<&Instance>, after: &Instance, kept: bool, now: Moment) {
+fn settle(before: Option<&Instance>, after: &Instance, keeping: Keeping, now: Moment) {
     let pulse = &after.pulse;
+    let is_other = pulse.keeping() != keeping;
+    // Before anything here could be renewed.
+    pulse.set_in_trust(keeping == Keeping::InTrust);
     let was_live = before.is_some_and(|before| !before.condition.lapsed);
     let same_ttl = before.is_some_and(|before| before.registration.ttl() == after.registration.ttl());
-    if !kept {
+    if keeping == Keeping::Elsewhere {
         pulse.leave_to_others();
     } else if after.condition.lapsed {
         pulse.lapse();
     } else if was_live && pulse.has_lapsed() {
         // A lapse was on its way, and something else came first.
         pulse.overdue_since(now.tick);
-    } else if !was_live || !same_ttl || pulse.is_kept_elsewhere() {
+    } else if !was_live || !same_ttl || is_other {
         pulse.restart(now.tick, after.registration.ttl());
     }
 }

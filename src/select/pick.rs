@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Rotations, Selector};
 use crate::answer::ServiceView;
-use crate::answer::order::{self, Candidate, Draw};
+use crate::answer::order::{self, Candidate, Draw, Field};
 use crate::model::{Instance, InstanceId, Load, LoadRules, Strategy};
 
 /// The load of an instance that reports none: in the middle, so that it is neither flooded nor left out.
@@ -108,8 +108,9 @@ pub fn any<T>(mut candidates: Vec<Candidate<T>>, seed: u64) -> Option<T> {
 }
 
 /// The one that comes first in the order that `seed` draws: by weight.
-pub fn drawn<T>(candidates: Vec<Candidate<T>>, seed: u64) -> Option<T> {
-    Draw { order: seed, subset: seed, at_most: 1 }.take(candidates.into_iter()).next()
+pub fn drawn<T: Copy>(candidates: Vec<Candidate<T>>, seed: u64) -> Option<T> {
+    let field = Field::from_iter(candidates);
+    Draw { order: seed, subset: seed, at_most: 1 }.take(&field).next().copied()
 }
 
 /// The candidates of the least load; `loads` are theirs, in the same order.

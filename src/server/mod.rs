@@ -30,7 +30,7 @@ use crate::health;
 use crate::http::Readiness;
 use crate::notify;
 use crate::store::{Embedded, Etcd, Memory};
-use crate::telemetry::{self, LevelSwitch};
+use crate::telemetry::{self, LevelSwitch, Traces};
 use engine_thread::EngineThread;
 use listeners::Listeners;
 use manager::Manager;
@@ -115,7 +115,8 @@ async fn start(sources: Sources) -> anyhow::Result<()> {
     // First of all: until then, a signal ends the process, whatever it means.
     let signals = Signals::catch()?;
     let loaded = Config::load(&sources)?;
-    let level = telemetry::start(&loaded.config.log);
+    let traces = Traces::new(&loaded.config.traces)?;
+    let level = telemetry::start(&loaded.config.log, &traces);
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     // Connections, checks and files take a descriptor each; the usual soft limit is for programs that use select.
     let granted = rlimit::increase_nofile_limit(rlimit::INFINITY).unwrap_or_default();
@@ -130,14 +131,16 @@ async fn start(sources: Sources) -> anyhow::Result<()> {
     zones.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let (store, rules) = (loaded.config.store.clone(), settings::rules(&loaded.config));
     let start = Start { sources, loaded, zones, listeners, signals, level };
-    match store.kind {
+    let result = match store.kind {
         StoreKind::Memory => run(Engine::new(Memory, rules, Clock::start()), start).await,
         StoreKind::Embedded => run(Engine::new(Embedded::at(&store.path), rules, Clock::start()), start).await,
         StoreKind::Etcd => {
             let etcd = Etcd::new(settings::etcd(&store)?, ServerId(rand::random()), Handle::current());
             run(Engine::sharing(etcd, rules, Clock::start()), start).await
         }
-    }
+    };
+    traces.finish().await;
+    result
 }
 
 async fn run((engine, mut runner): (Engine, impl Work), start: Start) -> anyhow::Result<()> {

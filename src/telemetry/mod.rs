@@ -1,10 +1,11 @@
-//! What the server says about itself while it runs: log lines on standard error, [`metrics`] for who asks, and a
-//! [`history`] of some of them.
+//! What the server says about itself while it runs: log lines on standard error, [`metrics`] for who asks, a
+//! [`history`] of some of them, and [`traces`] for a collector.
 
 mod aside;
 pub mod history;
 pub mod metrics;
 mod process;
+pub mod traces;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -14,6 +15,7 @@ use tracing_subscriber::{fmt, registry, reload};
 
 pub use aside::Aside;
 pub use process::Process;
+pub use traces::Traces;
 
 use crate::config::{Log, LogFormat, LogLevel};
 
@@ -29,18 +31,23 @@ impl LevelSwitch {
     }
 }
 
-/// Begins logging as configured. A second call in one process changes nothing, and its switch neither.
-pub fn start(log: &Log) -> LevelSwitch {
+/// Begins logging as configured, and has the spans of `traces` taken. A second call in one process changes nothing, and
+/// its switch neither.
+pub fn start(log: &Log, traces: &Traces) -> LevelSwitch {
     let (wanted, handle) = reload::Layer::new(wanted(log.level));
     // Text for people has colours on a terminal only.
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colours);
-    match log.format {
-        LogFormat::Text => registry().with(lines.with_filter(wanted)).try_init().ok(),
-        LogFormat::Json => {
-            registry().with(lines.json().flatten_event(true).with_target(true).with_filter(wanted)).try_init().ok()
-        }
+    let lines = match log.format {
+        LogFormat::Text => lines.with_filter(wanted).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_target(true).with_filter(wanted).boxed(),
     };
+    let subscriber = registry().with(lines);
+    #[cfg(feature = "otlp")]
+    let subscriber = subscriber.with(traces.layer());
+    #[cfg(not(feature = "otlp"))]
+    let _ = traces;
+    subscriber.try_init().ok();
     LevelSwitch(handle)
 }
 
@@ -55,5 +62,6 @@ fn wanted(level: LogLevel) -> Targets {
     // Libraries get a word in only when something is broken: what strangers send must not fill the log.
     let own = Targets::new().with_target("srvd", level).with_default(LevelFilter::ERROR);
     // Who switched these on wants them, whatever else is said.
-    own.with_target("srvd::access", LevelFilter::INFO).with_target("srvd::queries", LevelFilter::INFO)
+    let own = own.with_target("srvd::access", LevelFilter::INFO).with_target("srvd::queries", LevelFilter::INFO);
+    own.with_target(traces::TARGET, LevelFilter::OFF)
 }

@@ -67,7 +67,7 @@ pub enum Reason {
     Rdata { rtype: RecordType, source: RdataError },
     #[error("{owner} is outside of the zone {apex}")]
     OutOfZone { owner: Name, apex: Name },
-    #[error("no SOA record at {0}")]
+    #[error("no SOA record at {0}; only the file that is named after dns.zone may leave it out")]
     NoSoa(Name),
     #[error("no NS record at {0}")]
     NoNs(Name),

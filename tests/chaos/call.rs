@@ -27,13 +27,17 @@ pub fn http(server: SocketAddr, method: &str, path: &str, body: &str) -> io::Res
 
 /// The ports of the instances that DNS serves, which tell them apart.
 pub fn dns(server: SocketAddr) -> io::Result<Vec<u16>> {
-    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
     socket.connect(server)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     let question = query(7, "chaos.svc.local", SRV, Some(1232));
     socket.send(&question)?;
     let mut buffer = [0; 4096];
     let length = socket.recv(&mut buffer)?;
+    if buffer[..length] == question[..] {
+        // The socket got the port of a server that is dead, and talks to itself.
+        return Err(io::Error::other("the question came back"));
+    }
     let response = Response::read(&buffer[..length], &question);
     let ports = response.answer.iter().filter_map(|record| record.data.split(' ').nth(2)?.parse().ok());
     if response.rcode == "NOERROR" { Ok(ports.collect()) } else { Err(io::Error::other(response.rcode)) }

@@ -1,6 +1,6 @@
 //! What goes wrong, and gets right again.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,16 @@ use rand::{Rng, RngExt};
 use crate::common::etcd::{Member, Wire, free_port, sharing};
 use crate::common::process::Process;
 use crate::common::server::Setup;
+use crate::network::Network;
 
-/// A server with its wire to etcd.
+/// A server with its wire to etcd, and a network of its own where there may be one.
 pub struct Site {
     setup: Setup,
     process: Option<Process>,
+    /// What processes logged that were killed.
+    killed: String,
     wire: Wire,
+    network: Option<Network>,
     pub http: SocketAddr,
     pub dns: SocketAddr,
     trouble: Option<(Trouble, Instant)>,
@@ -25,26 +29,44 @@ pub struct Site {
 enum Trouble {
     Killed,
     Stopped,
+    /// Etcd is silent.
     Stalled,
+    /// Etcd is gone.
     Cut,
+    /// Nobody reaches it, and it reaches nobody.
+    Alone,
 }
 
 impl Site {
     pub fn start(etcd: &Member) -> Self {
-        let wire = Wire::to(etcd.address());
-        let [http, dns] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
-        let setup = sharing(&wire.url()).http(&http.to_string()).dns(&dns.to_string());
+        let network = Network::new();
+        let (near, far) = match &network {
+            Some(network) => (network.inside, network.outside),
+            None => [IpAddr::V4(Ipv4Addr::LOCALHOST); 2].into(),
+        };
+        let wire = Wire::between(far, etcd.address());
+        let [http, dns] = [(); 2].map(|()| SocketAddr::from((near, free_port())));
+        let mut setup = sharing(&wire.url()).http(&http.to_string()).dns(&dns.to_string());
+        if let Some(network) = &network {
+            // The test is the only one on the other end.
+            setup = setup.through(&network.entry()).set("http.insecure", true);
+        }
         let process = setup.start().process;
-        Self { setup, process: Some(process), wire, http, dns, trouble: None }
+        Self { setup, process: Some(process), killed: String::new(), wire, network, http, dns, trouble: None }
     }
 
     fn begin(&mut self, trouble: Trouble, long: Duration) {
         match (trouble, &mut self.process) {
-            (Trouble::Killed, process) => drop(process.take().map(|mut process| process.kill9())),
+            (Trouble::Killed, process) => {
+                let Some(mut process) = process.take() else { return };
+                process.kill9();
+                self.killed += &format!("{}(killed)\n", process.log());
+            }
             (Trouble::Stopped, Some(process)) => process.signal("STOP"),
             (Trouble::Stopped, None) => {}
             (Trouble::Stalled, _) => self.wire.stall(),
             (Trouble::Cut, _) => self.wire.cut(),
+            (Trouble::Alone, _) => self.network.iter().for_each(Network::pull),
         }
         self.trouble = Some((trouble, Instant::now() + long));
     }
@@ -57,11 +79,12 @@ impl Site {
             (Trouble::Stopped, Some(process)) => process.signal("CONT"),
             (Trouble::Stopped, None) => {}
             (Trouble::Stalled | Trouble::Cut, _) => self.wire.open(),
+            (Trouble::Alone, _) => self.network.iter().for_each(Network::plug_in),
         }
     }
 
     pub fn log(&self) -> String {
-        self.process.as_ref().map(Process::log).unwrap_or_default()
+        self.killed.clone() + &self.process.as_ref().map(Process::log).unwrap_or_default()
     }
 }
 
@@ -78,7 +101,8 @@ pub fn next(sites: &mut [Site], random: &mut StdRng) -> String {
     let well: Vec<usize> = (0..sites.len()).filter(|at| sites[*at].trouble.is_none()).collect();
     if well.len() > 1 {
         let at = well[random.random_range(0..well.len())];
-        let kinds = [Trouble::Killed, Trouble::Stopped, Trouble::Stalled, Trouble::Cut];
+        let kinds = [Trouble::Killed, Trouble::Stopped, Trouble::Stalled, Trouble::Cut, Trouble::Alone];
+        let kinds = &kinds[..if sites[at].network.is_some() { 5 } else { 4 }];
         let trouble = kinds[random.random_range(0..kinds.len())];
         let long = Duration::from_millis(random.random_range(300..8_000));
         sites[at].begin(trouble, long);

@@ -24,8 +24,9 @@ struct Told {
 }
 
 /// Everything that was recorded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct History {
+    began: Instant,
     told: Mutex<BTreeMap<usize, Told>>,
     /// Which server was asked between when and when, and which steady instances were not in its answer.
     seen: Mutex<Vec<Seen>>,
@@ -33,7 +34,18 @@ pub struct History {
 
 type Seen = (usize, Instant, Instant, Vec<usize>);
 
+impl Default for History {
+    fn default() -> Self {
+        Self { began: Instant::now(), told: Mutex::default(), seen: Mutex::default() }
+    }
+}
+
 impl History {
+    /// How long it has gone on.
+    pub fn clock(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     pub fn renewed(&self, instance: usize, began: Instant) {
         let mut told = self.told.lock().expect("nobody panics");
         told.entry(instance).or_default().renewals.push((began, Instant::now()));
@@ -52,11 +64,11 @@ impl History {
         self.seen.lock().expect("nobody panics").push((server, began, Instant::now(), missing));
     }
 
-    /// Each answer without an instance that was heard all the time: from one renewal to the next, and from the last one
-    /// before the answer to its end, less than a ttl.
+    /// The answers without an instance that was heard all the time: from one renewal to the next, and from the last one
+    /// before the answer to its end, less than a ttl. Those of one server without the same instance are told together.
     pub fn broken(&self) -> Vec<String> {
         let (told, seen) = (self.told.lock().expect("nobody panics"), self.seen.lock().expect("nobody panics"));
-        let mut broken = Vec::new();
+        let mut broken = BTreeMap::<(usize, usize), Vec<(Duration, Duration)>>::new();
         for (server, began, ended, missing) in seen.iter() {
             for instance in missing {
                 let renewals = &told[instance].renewals;
@@ -65,13 +77,25 @@ impl History {
                     renewals.iter().filter(|(_, done)| done < began).map(|(asked, _)| *asked).collect();
                 let gaps = before.windows(2).map(|pair| pair[1] - pair[0]);
                 let longest = gaps.chain(before.last().map(|last| *ended - *last)).max();
-                if longest.is_some_and(|longest| longest < TTL) {
-                    broken
-                        .push(format!("server {server} answered without instance {instance}, heard every {longest:?}"));
+                if let Some(longest) = longest.filter(|longest| *longest < TTL) {
+                    broken.entry((*server, *instance)).or_default().push((*ended - self.began, longest));
                 }
             }
         }
-        broken
+        let tell = |((server, instance), times): (&(usize, usize), &Vec<(Duration, Duration)>)| {
+            let (count, (first, heard), (last, _)) = (times.len(), times.first()?, times.last()?);
+            Some(format!(
+                "server {server} answered {count} times without instance {instance}, from {first:?} to {last:?}, when it had \
+                 been heard every {heard:?}"
+            ))
+        };
+        broken.iter().filter_map(tell).collect()
+    }
+
+    /// Whether each of so many servers was seen to answer.
+    pub fn has_seen(&self, servers: usize) -> bool {
+        let seen = self.seen.lock().expect("nobody panics");
+        (0..servers).all(|server| seen.iter().any(|(seen, ..)| *seen == server))
     }
 
     pub fn summary(&self) -> String {

@@ -1,7 +1,7 @@
 //! A real etcd of one member or more, on free ports, and a wire to it that can be cut.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -170,7 +170,12 @@ pub struct Wire {
 
 impl Wire {
     pub fn to(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::between(Ipv4Addr::LOCALHOST.into(), target)
+    }
+
+    /// One that begins at this address of the machine.
+    pub fn between(near: IpAddr, target: SocketAddr) -> Self {
+        let listener = TcpListener::bind((near, 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (state, ends) = (Arc::new(AtomicU8::new(OPEN)), Arc::<Mutex<Vec<TcpStream>>>::default());
         let (shared, open) = (Arc::clone(&state), Arc::clone(&ends));

@@ -8,6 +8,7 @@
 pub mod backend;
 pub mod browser;
 pub mod dig;
+pub mod documents;
 pub mod edns;
 pub mod etcd;
 pub mod events;
@@ -16,7 +17,6 @@ pub mod message;
 pub mod namespace;
 pub mod population;
 pub mod process;
-pub mod readme;
 pub mod receiver;
 pub mod server;
 mod waiting;

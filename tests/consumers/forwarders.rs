@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::common::namespace::Namespace;
 use crate::common::process::Process;
-use crate::common::{Setup, eventually, readme};
+use crate::common::{Setup, documents, eventually};
 
 /// Where the programs of the documents find srvd.
 const DNS: &str = "127.0.0.1:5300";
@@ -37,7 +37,7 @@ fn unbound(namespace: &Namespace, directory: &TempDir) -> Process {
     do-daemonize: no
     use-syslog: no
 {}",
-        readme::consumer("unbound", "unbound")
+        documents::block("docs/consumers.md", "unbound", "unbound")
     );
     let mut command = namespace.command("unbound", "unbound");
     command.arg("-c").arg(written(directory, &text));
@@ -46,7 +46,9 @@ fn unbound(namespace: &Namespace, directory: &TempDir) -> Process {
 
 /// Starts dnsmasq with the block of the documents, in the foreground and as who it is.
 fn dnsmasq(namespace: &Namespace, directory: &TempDir) -> Process {
-    let text = readme::consumer("dnsmasq", "dnsmasq");
+    let text = documents::block("docs/consumers.md", "dnsmasq", "dnsmasq");
+    let readme = documents::block("README.md", "HAProxy, nginx, Prometheus and everything else", "dnsmasq");
+    assert!(text.contains(&readme), "the README's line is run");
     let mut command = namespace.command("dnsmasq", "dnsmasq-base");
     let file = written(directory, &text);
     command.args(["--no-daemon", "--log-queries"]).arg(format!("--conf-file={}", file.display()));

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::common::namespace::Namespace;
 use crate::common::process::Process;
-use crate::common::{Setup, eventually, readme};
+use crate::common::{Setup, documents, eventually};
 
 const PORT: u16 = 8053;
 
@@ -29,7 +29,8 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    fn start() -> Self {
+    /// With a configuration of the documents.
+    fn start(text: &str) -> Self {
         // Prometheus has no setting for the resolver: port 53 and `/etc/resolv.conf` it is.
         let setup = Setup::new().dns("127.0.0.1:53").http("127.0.0.1:8053,127.0.0.2:8053,127.0.0.3:8053");
         let namespace = Namespace::start(setup, "nameserver 127.0.0.1\n");
@@ -39,7 +40,7 @@ impl Prometheus {
         let directory = TempDir::new().expect("a temporary directory");
         let file = directory.path().join("prometheus.yml");
         // Only sooner than a person would want it.
-        let text = readme::consumer("Prometheus", "yaml").replace("_interval: 5s", "_interval: 1s");
+        let text = text.replace("_interval: 5s", "_interval: 1s");
         fs::write(&file, &text).expect("a configuration can be written");
         let mut command = namespace.command("prometheus", "prometheus");
         command.arg(format!("--config.file={}", file.display()));
@@ -78,8 +79,15 @@ impl Prometheus {
 }
 
 #[test]
+fn the_list_of_the_readme_is_scraped() {
+    let block = documents::block("README.md", "HAProxy, nginx, Prometheus and everything else", "yaml");
+    let prometheus = Prometheus::start(&format!("global:\n  scrape_interval: 5s\n{block}"));
+    prometheus.eventually_scrapes(&[("services", &["127.0.0.1", "127.0.0.2", "127.0.0.3"])]);
+}
+
+#[test]
 fn targets_follow_the_registry() {
-    let prometheus = Prometheus::start();
+    let prometheus = Prometheus::start(&documents::block("docs/consumers.md", "Prometheus", "yaml"));
     let namespace = &prometheus.namespace;
     let names = ["i-1.web.svc.local", "i-2.web.svc.local", "i-3.web.svc.local"];
     let addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];

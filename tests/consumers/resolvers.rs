@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::common::namespace::Namespace;
 use crate::common::process::tool;
-use crate::common::{Setup, readme};
+use crate::common::{Setup, documents};
 
 const PORT: u16 = 8053;
 /// More addresses and targets than 512 or 1232 octets hold.
@@ -38,7 +38,7 @@ type Found = BTreeMap<String, Vec<String>>;
 /// srvd on port 53, with three instances of `web` where it listens for HTTP itself.
 fn populated() -> Namespace {
     let setup = Setup::new().dns("127.0.0.1:53").http("127.0.0.1:8053,127.0.0.2:8053,127.0.0.3:8053");
-    let namespace = Namespace::start(setup, &readme::consumer("Applications", "resolv.conf"));
+    let namespace = Namespace::start(setup, &documents::block("docs/consumers.md", "Applications", "resolv.conf"));
     let instance = |service: &str, id: String, addresses: &[String]| json!({"service": service, "id": id, "addresses": addresses, "port": PORT, "ttl": "none"});
     let web = (1..=3).map(|host| instance("web", format!("i-{host}"), &[format!("127.0.0.{host}")]));
     let large = (1..=LARGE).map(|host| instance("large", format!("i-{host}"), &[format!("127.0.1.{host}")]));
@@ -49,11 +49,11 @@ fn populated() -> Namespace {
     namespace
 }
 
-/// Writes the program of the documents for `language` into a directory of its own.
-fn program(language: &str, file: &str) -> (TempDir, PathBuf) {
+/// Writes a program of the documents into a directory of its own.
+fn program(text: &str, file: &str) -> (TempDir, PathBuf) {
     let directory = TempDir::new().expect("a temporary directory");
     let path = directory.path().join(file);
-    fs::write(&path, readme::consumer("Applications", language)).expect("a program can be written");
+    fs::write(&path, text).expect("a program can be written");
     (directory, path)
 }
 
@@ -121,7 +121,7 @@ fn glibc_and_curl() {
 
 #[test]
 fn python() {
-    let (_directory, path) = program("python", "find.py");
+    let (_directory, path) = program(&documents::block("docs/consumers.md", "Applications", "python"), "find.py");
     let namespace = populated();
     let mut command = namespace.command("env", "coreutils");
     // Debian's own, which has Debian's dnspython.
@@ -131,7 +131,7 @@ fn python() {
 
 #[test]
 fn node() {
-    let (_directory, path) = program("javascript", "find.js");
+    let (_directory, path) = program(&documents::block("docs/consumers.md", "Applications", "javascript"), "find.js");
     let namespace = populated();
     let mut command = namespace.command("node", "nodejs");
     command.arg(path);
@@ -140,7 +140,7 @@ fn node() {
 
 #[test]
 fn go() {
-    let (directory, path) = program("go", "find.go");
+    let (directory, path) = program(&documents::block("docs/consumers.md", "Applications", "go"), "find.go");
     let binary = directory.path().join("find");
     // Without C it is Go's own resolver, which reads the same file.
     let mut build = Command::new(tool("go", "golang-go"));
@@ -155,7 +155,7 @@ fn go() {
 
 #[test]
 fn java() {
-    let (_directory, path) = program("java", "Find.java");
+    let (_directory, path) = program(&documents::block("docs/consumers.md", "Applications", "java"), "Find.java");
     // A single file is compiled as it is run, which a runtime alone cannot do.
     tool("javac", "default-jdk-headless");
     let namespace = populated();

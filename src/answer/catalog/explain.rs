@@ -19,18 +19,17 @@ impl Catalog {
     /// [`super::super::Pinned`].
     pub fn explain(&self, registry: &dyn Live, qname: &Name, qtype: RecordType, draw: &Draw) -> Explanation {
         let resolved = self.resolve(registry, qname, qtype, draw);
-        let source = self.source(registry, qname, qtype);
-        let zone = source.as_ref().map(|source| match source {
+        let zone = self.source(registry, qname, qtype).map(|source| match source {
             Source::Live => (ZoneKind::Live, self.live.apex.clone()),
             Source::Reverse(place) => (ZoneKind::Reverse, place.apex.clone()),
             Source::Static(_, zone) => (ZoneKind::Static, zone.apex().clone()),
         });
         let (mut subject, mut service, mut parts) = (Subject::NoZone, None, Vec::new());
         let (end, leads_out) = end_of(&resolved.outcome, qname, qtype);
-        match (&resolved.outcome, source) {
-            (_, None) => {}
+        match (&resolved.outcome, self.source(registry, &end, qtype)) {
             (Outcome::Referral { ns, .. }, _) => subject = Subject::Delegation(ns.owner.clone()),
             _ if leads_out => subject = Subject::LeadsOut(end),
+            (_, None) => {}
             (outcome, Some(Source::Live)) => {
                 let node = self.node(registry, &end);
                 subject = self.subject(registry, &end, node.as_ref(), outcome);

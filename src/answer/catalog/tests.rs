@@ -1,5 +1,6 @@
 //! Questions where registered and static names meet, in presentation format.
 
+mod across;
 mod discovery;
 mod explain;
 mod reverse;

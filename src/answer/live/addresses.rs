@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::super::order::{self, Candidate, Draw};
+use super::super::order::{self, Candidate, Draw, Field};
 use crate::model::Instance;
 use crate::wire::{Rdata, RecordType};
 
@@ -13,10 +13,18 @@ pub(super) fn addresses<'a>(
     rtype: RecordType,
     draw: &Draw,
 ) -> Vec<Rdata> {
-    let candidates = merged(instances, rtype).into_iter();
-    let candidates =
-        candidates.map(|(ip, weight)| Candidate { priority: 0, identity: stands_for(ip), weight, item: ip });
-    draw.take(candidates).filter_map(|ip| address_rdata(ip, rtype)).collect()
+    drawn_addresses(&address_field(instances, rtype), rtype, draw)
+}
+
+/// Address records of one family as they are drawn from this field.
+pub(super) fn drawn_addresses(field: &Field<IpAddr>, rtype: RecordType, draw: &Draw) -> Vec<Rdata> {
+    draw.take(field).filter_map(|ip| address_rdata(*ip, rtype)).collect()
+}
+
+/// The addresses of one family that are drawn from.
+pub fn address_field<'a>(instances: impl Iterator<Item = &'a Arc<Instance>>, rtype: RecordType) -> Field<IpAddr> {
+    let of = |(ip, weight)| Candidate { priority: 0, identity: stands_for(ip), weight, item: ip };
+    merged(instances, rtype).into_iter().map(of).collect()
 }
 
 /// The addresses of one family from the lowest priority that has any, in order: each once, with the weights of all

@@ -22,9 +22,10 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-pub(super) use addresses::merged;
+pub(super) use addresses::{address_field, merged};
 pub use names::{Form, Node, Set};
 pub use records::Records;
+pub(super) use records::candidate;
 
 use super::view::ServiceView;
 use crate::model::{Key, Protocol, Revision, ServiceName};

@@ -14,6 +14,7 @@
 
 use std::sync::Arc;
 
+use super::super::crowd::Crowd;
 use super::super::outcome::{Outcome, Remark};
 use super::super::view::{Filter, ServiceView};
 use super::{Live, LiveZone};
@@ -92,6 +93,11 @@ impl Set {
     /// Which instances of the service these are.
     pub fn filter(&self) -> Filter<'_> {
         Filter { tag: self.tag.as_deref(), protocol: self.protocol, port: self.port.as_ref() }
+    }
+
+    /// What is served of it, if it is all of a large service.
+    pub fn crowd(&self) -> Option<&Crowd> {
+        self.view.crowd(&self.filter())
     }
 
     /// The set, if any instance belongs to it, whatever its status.

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::order::{self, Candidate, Draw};
+use super::super::crowd::Crowd;
+use super::super::order::{self, Candidate, Draw, Field};
 use super::super::view::ServiceView;
-use super::addresses::{address_rdata, addresses};
+use super::addresses::{address_rdata, addresses, drawn_addresses};
 use super::names::{Form, Set};
 use super::{Live, LiveZone, Node};
 use crate::model::{Address, Instance, Key, PortName, Protocol};
@@ -37,7 +38,10 @@ impl LiveZone {
             }
             Node::Host { view, instance } => self.of_host(view, instance, rtype, draw),
             Node::ServiceInstance { view, instance } => self.of_service_instance(view, instance, rtype, draw),
-            Node::Set(set) => self.of_set(set, set.view.served(&set.filter()), rtype, draw),
+            Node::Set(set) => match set.crowd() {
+                Some(crowd) => self.of_crowd(set, crowd, rtype, draw),
+                None => self.of_set(set, set.view.served(&set.filter()), rtype, draw),
+            },
         }
     }
 
@@ -95,6 +99,20 @@ impl LiveZone {
         }
     }
 
+    /// The same of a crowd.
+    fn of_crowd(&self, set: &Set, crowd: &Crowd, rtype: RecordType, draw: &Draw) -> Records {
+        match (rtype, set.form) {
+            (RecordType::A | RecordType::AAAA, Form::Host) => {
+                self.plain(&set.view, drawn_addresses(crowd.addresses(rtype), rtype, draw))
+            }
+            _ => {
+                // Whoever is drawn already is all that there is.
+                let drawn = draw.take(crowd.instances()).map(|at| &set.view.instances()[*at as usize]);
+                self.of_set(set, drawn, rtype, draw)
+            }
+        }
+    }
+
     /// Records that bring nothing with them.
     fn plain(&self, view: &ServiceView, rdata: Vec<Rdata>) -> Records {
         Records { ttl: self.record_ttl(view), rdata, ..Records::default() }
@@ -119,7 +137,8 @@ impl LiveZone {
         let mut records = self.plain(view, Vec::new());
         let Some(parent) = self.type_name(view.name().as_str(), protocol) else { return records };
         let ttl = records.ttl;
-        for instance in draw.take(instances.map(candidate)) {
+        let field: Field<_> = instances.map(|instance| candidate(instance, instance)).collect();
+        for &instance in draw.take(&field) {
             let Ok(owner) = parent.prepend(instance.key.id.as_str().as_bytes()) else { continue };
             records.rdata.push(owner.wire().into());
             let mut srv = self.services(view, [instance].into_iter(), None, draw);
@@ -143,7 +162,8 @@ impl LiveZone {
         let mut records = self.plain(view, Vec::new());
         // Only instances that share a host name can make equal records.
         let mut shared = HashSet::new();
-        for instance in draw.take(instances.map(candidate)) {
+        let field: Field<_> = instances.map(|instance| candidate(instance, instance)).collect();
+        for &instance in draw.take(&field) {
             let Some(target) = self.target(instance) else { continue };
             let rdata = self.srv(instance, port, &target);
             if matches!(instance.registration.address, Address::Host(_)) {
@@ -188,13 +208,13 @@ impl LiveZone {
     }
 }
 
-/// An instance with its place among others of its service.
-fn candidate(instance: &Arc<Instance>) -> Candidate<&Arc<Instance>> {
+/// An instance as it is drawn among others of its service, with what stands for it.
+pub fn candidate<T>(instance: &Instance, item: T) -> Candidate<T> {
     Candidate {
         priority: instance.registration.priority.0,
         identity: order::identity(instance.key.id.as_str().as_bytes()),
         weight: u64::from(instance.effective_weight().0),
-        item: instance,
+        item,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The program and its registration side by side, from the start of the one to the end of both.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
@@ -19,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Plan;
 use super::ready::Readiness;
 use super::signals::{self, Caught, Phase};
+use super::tell::{Event, Teller};
 use crate::client::http::Call;
 use crate::client::target::Target;
 use crate::client::{Client, Error, LeaseState, Leave, Registered, Registration, ServerUrl};
@@ -29,6 +30,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 const SLACK: Duration = Duration::from_secs(2);
 /// Between two attempts to register: at first, and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+const LATE: &str = "not deregistered in time, so the lease has to run out";
 /// What shells say of a program that is not there, or that is none (POSIX, Exit Status for Commands).
 const NOT_FOUND: u8 = 127;
 const NOT_EXECUTABLE: u8 = 126;
@@ -43,15 +45,10 @@ pub(super) fn run(plan: Plan) -> ExitCode {
             code.into()
         }
         Err(error) => {
-            tell(&format!("the asynchronous runtime did not start: {error}"));
+            plan.teller.tell(Event::Failed, &format!("the asynchronous runtime did not start: {error}"));
             ExitCode::FAILURE
         }
     }
-}
-
-fn tell(words: &str) {
-    // Nobody is left to be told when standard error is gone.
-    let _ = writeln!(io::stderr(), "srvd: {words}");
 }
 
 async fn live(plan: Plan) -> u8 {
@@ -59,17 +56,19 @@ async fn live(plan: Plan) -> u8 {
     let mut caught = match signals::catch() {
         Ok(caught) => caught,
         Err(error) => {
-            tell(&format!("signals cannot be caught: {error}"));
+            plan.teller.tell(Event::Failed, &format!("signals cannot be caught: {error}"));
             return 1;
         }
     };
     let mut child = match start(&plan.command) {
         Ok(child) => child,
         Err(error) => {
-            tell(&format!("cannot run {}: {error}", plan.command[0].to_string_lossy()));
+            let program = plan.command[0].to_string_lossy();
+            plan.teller.tell(Event::Failed, &format!("cannot run {program}: {error}"));
             return if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };
         }
     };
+    let teller = plan.teller.clone();
     let mut member = Member::join(plan);
     let status = loop {
         tokio::select! {
@@ -77,12 +76,12 @@ async fn live(plan: Plan) -> u8 {
             status = child.wait() => break status,
             Some(caught) = caught.recv() => {
                 if let Some(signal) = member.take(caught) {
-                    pass(&child, signal);
+                    pass(&child, signal, &teller);
                 }
             }
             pending = member.go_on() => {
                 if let Some(signal) = pending {
-                    pass(&child, signal);
+                    pass(&child, signal, &teller);
                 }
             }
         }
@@ -96,13 +95,13 @@ fn start(command: &[OsString]) -> io::Result<Child> {
     Command::new(&command[0]).args(&command[1..]).spawn()
 }
 
-fn pass(child: &Child, signal: i32) {
+fn pass(child: &Child, signal: i32, teller: &Teller) {
     // A program that has been waited for has no id any more, so nobody else is hit.
     let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     if let (Some(id), Some(signal)) = (id, Signal::from_named_raw(signal))
         && let Err(error) = kill_process(id, signal)
     {
-        tell(&format!("the program does not take the signal: {error}"));
+        teller.tell(Event::Failed, &format!("the program does not take the signal: {error}"));
     }
 }
 
@@ -136,7 +135,7 @@ impl Member {
             .iter()
             .any(|member| plan.body.get(*member).is_some_and(|address| address != "auto"));
         let readiness = Readiness::of(&plan.registration, is_address_known, way(&plan.servers));
-        let joining = join(client.clone(), registration, readiness, Arc::clone(&is_known));
+        let joining = join(client.clone(), registration, readiness, Arc::clone(&is_known), plan.teller.clone());
         Self {
             client,
             phase: Phase::Joining,
@@ -149,14 +148,8 @@ impl Member {
         }
     }
 
-    fn say(&self, words: &str) {
-        if !self.plan.is_quiet {
-            tell(words);
-        }
-    }
-
-    fn name(&self) -> String {
-        format!("{}/{}", self.plan.service, self.plan.id)
+    fn tell(&self, event: Event, words: &str) {
+        self.plan.teller.tell(event, words);
     }
 
     /// Acts on a signal, and gives the one that the program gets now.
@@ -169,8 +162,12 @@ impl Member {
         if let Phase::Leaving(_) = reaction.phase
             && let Some(registered) = self.registered.take()
         {
-            self.say(&format!("{} is leaving", self.name()));
-            self.leaving = Some(AbortOnDropHandle::new(tokio::spawn(leave(registered, self.plan.drain))));
+            self.tell(Event::Leaving, "is leaving");
+            self.leaving = Some(AbortOnDropHandle::new(tokio::spawn(leave(
+                registered,
+                self.plan.drain,
+                self.plan.teller.clone(),
+            ))));
         }
         reaction.pass
     }
@@ -183,7 +180,7 @@ impl Member {
                     self.phase = Phase::Gone;
                     return None;
                 };
-                self.say(&format!("{} is registered", self.name()));
+                self.tell(Event::Registered, "is registered");
                 self.state = Some(registered.state());
                 self.registered = Some(registered);
                 self.phase = Phase::Registered;
@@ -196,8 +193,10 @@ impl Member {
                 }
                 let state = state.borrow_and_update().clone();
                 match state {
-                    LeaseState::Held => self.say(&format!("{}: heartbeats are taken again", self.name())),
-                    LeaseState::Lost(why) => tell(&format!("a heartbeat was not taken: {why}; trying again")),
+                    LeaseState::Held => self.tell(Event::Renewed, "has its heartbeats taken again"),
+                    LeaseState::Lost(why) => {
+                        self.tell(Event::NotRenewed, &format!("a heartbeat was not taken: {why}; trying again"));
+                    }
                 }
                 None
             }
@@ -229,9 +228,9 @@ impl Member {
             None => return,
         };
         match ended {
-            Ok(Ok(())) => self.say(&format!("{} is deregistered", self.name())),
-            Ok(Err(error)) => tell(&format!("not deregistered, so the lease has to run out: {error}")),
-            Err(_) => tell("not deregistered in time, so the lease has to run out"),
+            Ok(Ok(())) => self.tell(Event::Deregistered, "is deregistered"),
+            Ok(Err(error)) => self.tell(Event::NotDeregistered, &not_deregistered(&error)),
+            Err(_) => self.tell(Event::NotDeregistered, LATE),
         }
     }
 }
@@ -253,8 +252,9 @@ async fn join(
     registration: Registration,
     readiness: Readiness,
     is_known: Arc<AtomicBool>,
+    teller: Teller,
 ) -> Registered {
-    readiness.come(tell).await;
+    readiness.come(|words| teller.tell(Event::NotReady, words)).await;
     let (mut pause, mut told) = (PAUSES.0, String::new());
     loop {
         is_known.store(true, Ordering::Relaxed);
@@ -263,7 +263,7 @@ async fn join(
             Err(error) => {
                 let words = format!("not registered: {error}; the program runs on, and this is tried again");
                 if words != told {
-                    tell(&words);
+                    teller.tell(Event::NotRegistered, &words);
                     told = words;
                 }
             }
@@ -274,14 +274,20 @@ async fn join(
 }
 
 /// Takes the instance out of DNS, waits until no cache can hold it, as long as it may, and deregisters it.
-async fn leave(registered: Registered, drain: Duration) {
+async fn leave(registered: Registered, drain: Duration, teller: Teller) {
     let way = if drain.is_zero() { Leave::at_once() } else { Leave::drain().within(drain) };
     match timeout(drain + SLACK, registered.leave(way)).await {
         Ok(Ok(is_safe)) if is_safe || drain.is_zero() => {}
-        Ok(Ok(_)) => tell("deregistered, but some caches may hold it a while longer; see --drain"),
-        Ok(Err(error)) => tell(&format!("not deregistered, so the lease has to run out: {error}")),
-        Err(_) => tell("not deregistered in time, so the lease has to run out"),
+        Ok(Ok(_)) => {
+            teller.tell(Event::Lingers, "deregistered, but some caches may hold it a while longer; see --drain")
+        }
+        Ok(Err(error)) => teller.tell(Event::NotDeregistered, &not_deregistered(&error)),
+        Err(_) => teller.tell(Event::NotDeregistered, LATE),
     }
+}
+
+fn not_deregistered(error: &Error) -> String {
+    format!("not deregistered, so the lease has to run out: {error}")
 }
 
 #[cfg(test)]

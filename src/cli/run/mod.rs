@@ -13,6 +13,7 @@ mod life;
 mod names;
 mod ready;
 mod signals;
+mod tell;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -24,11 +25,12 @@ use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Map, Value};
 
 use super::ask;
-use super::connection::ServerUrl;
+use super::connection::{Output, ServerUrl};
 use super::exit::Failure;
 use super::members::Members;
 use crate::config::Config;
 use crate::model::{self, Defaults, InstanceId, Reason, ServiceName, Span, limits};
+use tell::Teller;
 
 /// What to run, and what to register it as.
 #[derive(Debug, Args)]
@@ -57,6 +59,9 @@ pub struct RunArgs {
     /// Say nothing but what goes wrong
     #[arg(long, short)]
     quiet: bool,
+    /// What is told on standard error: words for people, or a line of JSON for each event
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Output::Table)]
+    output: Output,
     /// Program to run, and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -79,7 +84,7 @@ struct Plan {
     /// The registration as the server will understand it, for what is checked here.
     registration: model::Registration,
     drain: Duration,
-    is_quiet: bool,
+    teller: Teller,
     command: Vec<OsString>,
 }
 
@@ -93,7 +98,7 @@ pub fn run(args: RunArgs) -> ExitCode {
 
 /// Everything that can be seen to be wrong is, before the program is started.
 fn plan(args: RunArgs) -> anyhow::Result<Plan> {
-    let RunArgs { server, service, id, members, drain, quiet, command } = args;
+    let RunArgs { server, service, id, members, drain, quiet, output, command } = args;
     let service = ServiceName::parse(&service).map_err(anyhow::Error::from).context("--service")?;
     let mut body = Map::new();
     members.set_in(&mut body)?;
@@ -102,16 +107,9 @@ fn plan(args: RunArgs) -> anyhow::Result<Plan> {
         Some(id) => InstanceId::parse(&id).map_err(anyhow::Error::from).context("--id")?.as_str().to_owned(),
         None => names::id(&names::host(), registration.port.number(), rand::random()),
     };
-    Ok(Plan {
-        servers: server,
-        service: service.as_str().to_owned(),
-        id,
-        body,
-        registration,
-        drain: drain.as_duration(),
-        is_quiet: quiet,
-        command,
-    })
+    let service = service.as_str().to_owned();
+    let teller = Teller { service: service.clone(), id: id.clone(), form: output, is_quiet: quiet };
+    Ok(Plan { servers: server, service, id, body, registration, drain: drain.as_duration(), teller, command })
 }
 
 /// Reads the members as the server does. An address that is not known here yet stands as loopback.
@@ -134,13 +132,15 @@ Run a program as an instance of a service. It is registered once its port accept
 any are given; heartbeats keep it registered. Signals go to the program. On SIGTERM and SIGINT the instance is first taken \
 out of DNS and caches get the time of --drain to forget it; a second signal is passed on at once. When the program ends, by \
 itself or not, it is deregistered, and srvd exits with its code, or with 128 and the number of the signal that ended it. The \
-program runs on whatever becomes of srvd; it is registered as soon as a server lets it.";
+program runs on whatever becomes of srvd; it is registered as soon as a server lets it. What happens is told on standard \
+error; with --output json in lines of JSON with `at`, `event`, `service`, `id` and `detail`.";
 
 const EXAMPLES: &str = "\
 Examples:
   srvd run --service web --port 8080 -- ./web --listen :8080
   srvd run --service web --port 8080 --check http:/health --ttl 10s -- ./web
   srvd run --service web --port 8080 --weight 10 --tag canary -- python3 app.py
+  srvd run --service web --port 8080 --output json -- ./web 2>web.events
   srvd run --service dns --port 53 --protocol udp --address 10.0.0.7 -- ./dns
   srvd run --server http://10.0.0.1:8053,http://10.0.0.2:8053 \\
       --service web --port 8080 -- ./web";

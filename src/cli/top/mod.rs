@@ -6,6 +6,7 @@
 
 mod changes;
 mod figures;
+mod lines;
 mod poll;
 mod screen;
 mod state;
@@ -14,7 +15,7 @@ mod view;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::ask;
 use super::connection::ServerUrl;
@@ -40,6 +41,22 @@ pub struct TopArgs {
     /// The time between two looks
     #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = every)]
     every: Span,
+    /// The screen for people, or an object of JSON for each look, one a line
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Screen)]
+    output: Form,
+    /// One object, once the time between two looks is over, and no more
+    #[arg(long)]
+    once: bool,
+}
+
+/// The form of what is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people.
+    #[value(alias = "table")]
+    Screen,
+    /// For programs.
+    Json,
 }
 
 fn every(text: &str) -> Result<Span, Reason> {
@@ -48,10 +65,15 @@ fn every(text: &str) -> Result<Span, Reason> {
 
 /// Shows the view until it is quit.
 pub fn top(args: &TopArgs) -> ExitCode {
-    let done = match io::stdin().is_terminal() && io::stdout().is_terminal() {
-        true => screen::run(&args.server, args.every.as_duration()),
-        false => Err(Failure::Usage(anyhow::anyhow!(
-            "top needs a terminal; `srvd services --watch` and `srvd status --output json` go anywhere"
+    let every = args.every.as_duration();
+    let done = match (args.output, io::stdin().is_terminal() && io::stdout().is_terminal()) {
+        (Form::Json, _) => lines::run(&args.server, every, args.once, &mut io::stdout()),
+        (Form::Screen, _) if args.once => {
+            Err(Failure::Usage(anyhow::anyhow!("--once is for programs; give --output json too")))
+        }
+        (Form::Screen, true) => screen::run(&args.server, every),
+        (Form::Screen, false) => Err(Failure::Usage(anyhow::anyhow!(
+            "top needs a terminal; `srvd top --output json` and `srvd services --watch` go anywhere"
         ))),
     };
     ask::finish(done, &mut io::stderr()).into()
@@ -60,10 +82,12 @@ pub fn top(args: &TopArgs) -> ExitCode {
 pub(super) const ABOUT: &str = "\
 Watch a server on the whole screen: its services and their health, queries a second, the latest changes and the slowest \
 checks. Keys: up and down choose, Enter opens a service and Esc leaves it, / filters by name, d drains the chosen instance \
-and r puts it back (both ask first), q quits.";
+and r puts it back (both ask first), q quits. With --output json it prints one object for each look, with status, \
+services, queries a second, the slowest checks and the latest events, and needs no terminal.";
 
 const EXAMPLES: &str = "\
 Examples:
   srvd top
   srvd top --every 5s
+  srvd top --output json --once
   srvd top --server http://10.0.0.2:8053";

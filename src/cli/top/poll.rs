@@ -11,6 +11,7 @@ use super::figures::Counts;
 use super::state::{Act, Look, News, Wish};
 use crate::cli::client::{Call, Client, Reply};
 use crate::cli::connection::ServerUrl;
+use crate::cli::exit::Failure;
 use crate::cli::problem::Problem;
 use crate::cli::target::Target;
 
@@ -18,6 +19,8 @@ use crate::cli::target::Target;
 const SERVICES: &str = "1000";
 /// Instances up to which the checks of all services are looked at.
 const INSTANCES: u64 = 2000;
+/// The latest changes that programs get.
+const RECENT: &str = "20";
 /// The longest wait for one reply: a view that stands still is of no use.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -30,16 +33,13 @@ pub(super) enum Order {
 
 /// Looks every so often, and at each order, until nobody listens any more.
 pub(super) fn run(server: &ServerUrl, every: Duration, orders: &Receiver<Order>, news: &SyncSender<News>) {
-    let mut poller = Poller { client: Client::new(server.clone()), counts: None };
+    let mut poller = Poller::of(server);
     let mut wish = Wish::default();
     loop {
         let started = Instant::now();
         let brought = match poller.look(&wish) {
             Ok(look) => News::Look(Box::new(look)),
-            Err(why) => {
-                poller.counts = None;
-                News::Away { why, at: Timestamp::now() }
-            }
+            Err(failure) => News::Away { why: failure.to_string(), at: Timestamp::now() },
         };
         if news.send(brought).is_err() {
             return;
@@ -59,30 +59,41 @@ pub(super) fn run(server: &ServerUrl, every: Duration, orders: &Receiver<Order>,
     }
 }
 
-struct Poller {
+/// Looks at a server, again and again.
+pub(super) struct Poller {
+    server: ServerUrl,
     client: Client,
     /// The counters of the look before, and when it was.
     counts: Option<(Counts, Instant)>,
 }
 
 impl Poller {
-    fn look(&mut self, wish: &Wish) -> Result<Look, String> {
+    pub(super) fn of(server: &ServerUrl) -> Self {
+        Self { server: server.clone(), client: Client::new(server.clone()), counts: None }
+    }
+
+    /// Looks at everything. Rates are over the time since the look before, if that came to something.
+    ///
+    /// # Errors
+    /// When the server cannot be asked, or refuses.
+    pub(super) fn look(&mut self, wish: &Wish) -> Result<Look, Failure> {
+        let before = self.counts.take();
         let status = self.get(Target::v1(&["status"]))?;
-        let (status, now) = (json(&status)?, status.date.unwrap_or_else(Timestamp::now));
+        let (status, now) = (self.json(&status)?, status.date.unwrap_or_else(Timestamp::now));
         let listing = Target::v1(&["services"]).with("limit", SERVICES);
         let with_instances = status["instances"]["total"].as_u64().is_some_and(|total| total <= INSTANCES);
         let services = match with_instances {
-            true => json(&self.get(listing.with("instances", "true"))?)?,
-            false => json(&self.get(listing)?)?,
+            true => self.json(&self.get(listing.with("instances", "true"))?)?,
+            false => self.json(&self.get(listing)?)?,
         };
         let opened = match &wish.opened {
-            Some(name) => Some((name.clone(), json(&self.get(Target::v1(&["services", name]))?)?)),
+            Some(name) => Some((name.clone(), self.json(&self.get(Target::v1(&["services", name]))?)?)),
             None => None,
         };
         let metrics = self.get(Target::root("metrics"))?;
         let counts = Counts::read(&String::from_utf8_lossy(&metrics.body));
         let at = Instant::now();
-        let before = self.counts.replace((counts.clone(), at));
+        self.counts = Some((counts.clone(), at));
         let rates = before.map(|(before, then)| counts.since(&before, at - then));
         let everything = with_instances.then(|| services.clone());
         Ok(Look { status, services, opened, everything, rates, now })
@@ -99,32 +110,44 @@ impl Poller {
         let call = Call::new(&name, Method::PUT, Target::v1(&["services", service, "instances", id, verb]));
         match self.send(call) {
             Ok(reply) if reply.status.is_success() => {
-                let body = json(&reply).unwrap_or_default();
+                let body = self.json(&reply).unwrap_or_default();
                 match &body["safe_at"] {
                     Value::String(at) if body["safe"] != true => format!("{name} {done}; safe to stop at {at}"),
                     _ => format!("{name} {done}"),
                 }
             }
             Ok(reply) => Problem::read(reply.status, &reply.body).about(&name),
-            Err(why) => why,
+            Err(failure) => failure.to_string(),
         }
     }
 
-    fn get(&self, target: Target) -> Result<Reply, String> {
+    /// The latest changes, newest first.
+    ///
+    /// # Errors
+    /// When the server cannot be asked, or refuses.
+    pub(super) fn recent(&self) -> Result<Value, Failure> {
+        self.json(&self.get(Target::v1(&["events"]).with("limit", RECENT))?)
+    }
+
+    fn get(&self, target: Target) -> Result<Reply, Failure> {
         let reply = self.send(Call::new("", Method::GET, target))?;
         // A service that is gone is nothing, not a server that is away.
         match reply.status.is_success() || reply.status == hyper::StatusCode::NOT_FOUND {
             true => Ok(reply),
-            false => Err(Problem::read(reply.status, &reply.body).about("")),
+            false => {
+                let problem = Problem::read(reply.status, &reply.body);
+                Err(Failure::Refused { subject: String::new(), status: reply.status, problem })
+            }
         }
     }
 
-    fn send(&self, mut call: Call) -> Result<Reply, String> {
+    fn send(&self, mut call: Call) -> Result<Reply, Failure> {
         call.patience = Some(PATIENCE);
-        self.client.send(call).map_err(|error| error.to_string())
+        Ok(self.client.send(call)?)
     }
-}
 
-fn json(reply: &Reply) -> Result<Value, String> {
-    serde_json::from_slice(&reply.body).map_err(|_| format!("{}, but not in JSON; is it a srvd server?", reply.status))
+    fn json(&self, reply: &Reply) -> Result<Value, Failure> {
+        let (server, status) = (&self.server, reply.status.as_u16());
+        serde_json::from_slice(&reply.body).map_err(|_| Failure::NotJson { server: server.to_string(), status })
+    }
 }

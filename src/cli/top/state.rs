@@ -168,12 +168,13 @@ impl State {
             *instances = found.map(|found| entry(&found["id"], show::row_facts(found, look.now))).collect();
         }
         let opened = look.opened.as_ref().map(|(_, reply)| items(reply, "instances").iter().collect::<Vec<_>>());
-        let all = look.everything.as_ref().map(|reply| {
-            let services = items(reply, "services").iter();
-            services.flat_map(|service| items(service, "members")).collect::<Vec<_>>()
-        });
         self.slowest_of_one = opened.is_some();
-        self.slowest = slowest(opened.or(all).unwrap_or_default());
+        let slowest = match opened {
+            Some(instances) => slowest(instances.into_iter()),
+            None => look.everything.as_ref().map(slowest_of_all).unwrap_or_default(),
+        };
+        let shown = |slow: Slow| [slow.instance, slow.kind, format!("{} ms", slow.took_ms), slow.detail];
+        self.slowest = slowest.into_iter().map(shown).collect();
     }
 
     /// The list that keys move in: the instances of the opened service, else the services that the filter leaves.
@@ -291,20 +292,33 @@ impl State {
     }
 }
 
-/// The checks among `instances` that took longest.
-fn slowest(instances: Vec<&Value>) -> Vec<[String; 4]> {
-    let mut checks: Vec<(u64, [String; 4])> = Vec::new();
+/// A check that took long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Slow {
+    pub(super) instance: String,
+    pub(super) kind: String,
+    pub(super) took_ms: u64,
+    pub(super) detail: String,
+}
+
+/// The checks that took longest, among those of all services in a list with instances.
+pub(super) fn slowest_of_all(reply: &Value) -> Vec<Slow> {
+    slowest(items(reply, "services").iter().flat_map(|service| items(service, "members")))
+}
+
+fn slowest<'a>(instances: impl Iterator<Item = &'a Value>) -> Vec<Slow> {
+    let mut checks: Vec<Slow> = Vec::new();
     for instance in instances {
         for check in items(instance, "checks") {
             let result = &check["last_result"];
-            let Some(took) = result["took_ms"].as_u64() else { continue };
-            let name = format!("{}/{}", text(&instance["service"]), text(&instance["id"]));
-            checks.push((took, [name, text(&check["kind"]), format!("{took} ms"), text(&result["detail"])]));
+            let Some(took_ms) = result["took_ms"].as_u64() else { continue };
+            let instance = format!("{}/{}", text(&instance["service"]), text(&instance["id"]));
+            checks.push(Slow { instance, kind: text(&check["kind"]), took_ms, detail: text(&result["detail"]) });
         }
     }
-    checks.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    checks.sort_by(|a, b| b.took_ms.cmp(&a.took_ms).then_with(|| a.instance.cmp(&b.instance)));
     checks.truncate(SLOWEST);
-    checks.into_iter().map(|(_, check)| check).collect()
+    checks
 }
 
 #[cfg(test)]

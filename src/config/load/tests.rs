@@ -193,6 +193,8 @@ fn references_feed_every_type_and_stay_hidden() {
         "store.ca_file",
         "store.cert_file",
         "store.key_file",
+        "traces.service_name",
+        "traces.ca_file",
     ];
     for row in ROWS.iter().filter(|row| !takes_anything.contains(&row.key) && row.key != "dns.cookie_secret") {
         let (section, key) = row.key.split_once('.').unwrap();

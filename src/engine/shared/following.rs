@@ -1,50 +1,38 @@
-//! The registry of a server that shares it: taking in news, and trying out what is to be written.
+//! The registry of a server that shares it, and taking in news of it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::port::{Fact, Found, Place, Snapshot, State, Write, Writer};
-use super::sharing::Sharing;
-use super::unit::{Unit, Waiting};
-use crate::cluster::{Members, ServerId};
+use super::port::{Fact, Found, Place, Snapshot};
+use super::sharing::{Duty, Sharing};
+use crate::cluster::{Members, ServerId, UNHEARD};
 use crate::engine::publish::Publisher;
 use crate::engine::{Clock, Expiries};
-use crate::model::{Capacity, Instance, Key, Moment, Revision, ServiceName, Tick};
-use crate::registry::{Change, Changes, Command, Done, Event, Record, RecordName, Refusal, Registry, Rules};
+use crate::model::{Instance, Keeping, Revision, Tick};
+use crate::registry::{Changes, Command, Done, RecordName, Registry, Rules};
 
 /// What is known of a place beside what the registry has.
 #[derive(Debug, Clone, Copy)]
-struct Held {
+pub(super) struct Held {
     /// When it was last written.
-    written: Revision,
+    pub written: Revision,
     /// The server that took an instance last.
-    owner: Option<ServerId>,
+    pub owner: Option<ServerId>,
 }
-
-/// Instances that are written together because something became due for them: with the largest that there may be, they
-/// still go into one transaction.
-const DUE: usize = 32;
 
 /// The registry and where it is shown, as of one revision of the store.
 #[derive(Debug)]
 pub(super) struct Following {
-    registry: Registry,
+    pub(super) registry: Registry,
     rules: Rules,
-    held: HashMap<Place, Held, foldhash::fast::RandomState>,
-    members: Members,
-    publisher: Publisher,
+    pub(super) held: HashMap<Place, Held, foldhash::fast::RandomState>,
+    pub(super) members: Members,
+    pub(super) publisher: Publisher,
     sharing: Arc<Sharing>,
-    clock: Clock,
+    pub(super) clock: Clock,
     is_loaded: bool,
-}
-
-/// What trying out commands came to.
-#[derive(Debug, Default)]
-pub(super) struct Tried {
-    pub unit: Unit,
-    pub refused: Vec<(Waiting, Refusal)>,
 }
 
 impl Following {
@@ -56,6 +44,16 @@ impl Following {
 
     pub fn revision(&self) -> Revision {
         self.registry.revision()
+    }
+
+    /// For the store to tell for how long this server is live to the others.
+    pub fn duty(&self) -> Duty {
+        self.sharing.duty(self.clock.clone())
+    }
+
+    /// Whether this server is live to the others, so that what it keeps is its own.
+    pub fn is_on_duty(&self) -> bool {
+        self.sharing.is_on_duty(self.clock.tick())
     }
 
     /// Who this server is.
@@ -111,7 +109,7 @@ impl Following {
                     let key = stored.key.clone();
                     self.registry.restore(*stored, now);
                     // Who keeps it is known once this server is heard by the others.
-                    self.registry.keep_here(&key, false, now);
+                    self.registry.set_keeping(&key, Keeping::Elsewhere, now);
                 }
                 Fact::Record(record) => self.registry.restore_record(record),
                 Fact::There(_) => {}
@@ -154,11 +152,16 @@ impl Following {
             }
         }
         for Found { revision, fact } in in_order(put) {
-            self.hold(revision, &fact);
+            let before = self.hold(revision, &fact);
             match fact {
                 Fact::Instance { stored, owner } => {
-                    let kept = self.members.keeps(&stored.key, owner);
-                    self.registry.adopt(*stored, kept, now, &mut changes);
+                    let (key, keeping) = (stored.key.clone(), self.members.keeping(&stored.key, owner));
+                    self.registry.adopt(*stored, keeping, now, &mut changes);
+                    let had_other = before.is_some_and(|before| before.owner != owner);
+                    if had_other && let (Keeping::Own, Some(taken)) = (keeping, self.registry.instance(&key)) {
+                        // The one that had it may not know yet, and hear it.
+                        taken.pulse.extend(Tick(now.tick.0 + UNHEARD.as_millis() as u64));
+                    }
                 }
                 Fact::Record(record) => {
                     self.registry.adopt_record(&record.name(), Some(record), now, &mut changes);
@@ -177,9 +180,10 @@ impl Following {
         }
     }
 
-    fn hold(&mut self, written: Revision, fact: &Fact) {
+    /// Notes what is known of a place beside what the registry has; what was known before.
+    fn hold(&mut self, written: Revision, fact: &Fact) -> Option<Held> {
         let owner = if let Fact::Instance { owner, .. } = fact { *owner } else { None };
-        self.held.insert(fact.place(), Held { written, owner });
+        self.held.insert(fact.place(), Held { written, owner })
     }
 
     /// Shows who is live now, and keeps the leases here that are this server's from now on, and no others.
@@ -188,7 +192,7 @@ impl Following {
         let now = self.clock.now();
         for (place, held) in &self.held {
             if let Place::Record(RecordName::Instance(key)) = place {
-                self.registry.keep_here(key, self.members.keeps(key, held.owner), now);
+                self.registry.set_keeping(key, self.members.keeping(key, held.owner), now);
             }
         }
     }
@@ -229,186 +233,77 @@ impl Following {
         self.registry.apply(command, now, &mut changes).ok();
         self.publish(changes, since);
     }
-
-    /// Tries out commands about one subject: what has to be written for them, and which are refused.
-    pub fn try_out(&mut self, commands: Vec<Waiting>, writer: &impl Writer) -> Tried {
-        let now = self.clock.now();
-        let (mut tried, mut changes) = (Tried::default(), Changes::default());
-        let mut touched = BTreeMap::<RecordName, bool>::new();
-        for waiting in commands {
-            let (events, records) = (changes.events.len(), changes.records.len());
-            let command = waiting.command.clone();
-            let is_heard = matches!(command, Command::Register { .. } | Command::Heartbeat { .. });
-            // What follows for instances from settings follows on every server by itself.
-            let follows = matches!(command, Command::Set { .. });
-            match self.registry.apply(command, now, &mut changes) {
-                Err(refusal) => tried.refused.push((waiting, refusal)),
-                Ok(done) => {
-                    let of_events = changes.events[events..].iter().filter(|_| !follows).filter_map(written);
-                    let of_records = changes.records[records..].iter().map(|change| change.name.clone());
-                    of_events.chain(of_records).for_each(|name| *touched.entry(name).or_default() |= is_heard);
-                    tried.unit.commands.push((waiting, done));
-                }
-            }
-        }
-        let after = self.states(touched.keys());
-        self.take_back(&changes, now);
-        let me = self.members.me();
-        let owner = |name: &RecordName| touched.get(name).copied().unwrap_or(false).then_some(me);
-        self.write(&mut tried.unit, after, owner, writer);
-        tried
-    }
-
-    /// What has become due, as units to write; each is of one service, and small enough for one transaction.
-    pub fn expire(&mut self, writer: &impl Writer) -> Vec<(ServiceName, Unit)> {
-        let now = self.clock.now();
-        let mut changes = Changes::default();
-        self.registry.expire(now, &mut changes);
-        let mut units = BTreeMap::<(ServiceName, usize), (Unit, Vec<RecordName>)>::new();
-        let mut numbers = HashMap::<ServiceName, usize>::new();
-        for event in &changes.events {
-            let Some(name) = written(event) else { continue };
-            let number = numbers.entry(event.key.service.clone()).or_default();
-            *number += 1;
-            let (unit, names) = units.entry((event.key.service.clone(), *number / DUE)).or_default();
-            names.push(name);
-            let lapses = event.after.as_ref().is_some_and(|after| after.condition.lapsed);
-            if lapses && event.before.as_ref().is_some_and(|before| !before.condition.lapsed) {
-                unit.lapses.push(event.key.clone());
-            }
-        }
-        let states: Vec<_> =
-            units.into_iter().map(|((service, _), (unit, names))| (service, unit, self.states(names.iter()))).collect();
-        self.take_back(&changes, now);
-        self.publisher.holds(&self.registry);
-        let write = |(service, mut unit, after): (ServiceName, Unit, BTreeMap<_, _>)| {
-            for name in after.keys() {
-                // Somebody else's that is not live: not if it has come back meanwhile.
-                let owner = self.held.get(&Place::Record(RecordName::clone(name))).and_then(|held| held.owner);
-                if let Some(owner) = owner.filter(|owner| *owner != self.members.me()) {
-                    unit.requires.insert(Place::Server(owner), Revision::ZERO);
-                }
-            }
-            self.write(&mut unit, after, |_| None, writer);
-            (service, unit)
-        };
-        states.into_iter().map(write).collect()
-    }
-
-    /// Lapses that were tried out did not come about.
-    pub fn take_back_lapses(&mut self, lapses: &[Key], unheard: bool) {
-        let now = self.clock.now();
-        lapses.iter().for_each(|key| self.registry.take_back_lapse(key, unheard, now));
-    }
-
-    fn states<'a>(&self, names: impl Iterator<Item = &'a RecordName>) -> BTreeMap<RecordName, Option<Record>> {
-        names.map(|name| (name.clone(), self.registry.record(name))).collect()
-    }
-
-    /// Makes everything as it was before it was tried out, but for weights, which are this server's own.
-    fn take_back(&mut self, changes: &Changes, now: Moment) {
-        let since = Instant::now();
-        let Self { registry, members, held, publisher, .. } = self;
-        let keeps = |key: &Key| {
-            let held = held.get(&Place::Record(RecordName::Instance(key.clone())));
-            members.keeps(key, held.and_then(|held| held.owner))
-        };
-        registry.take_back(changes, keeps, |service| publisher.revision_of(service), now);
-        let mut own = Changes::default();
-        for event in changes.events.iter().filter(|event| event.change == Change::Weight) {
-            let Some(after) = &event.after else { continue };
-            let (capacity, ramp): (Capacity, Capacity) = (after.condition.capacity, after.condition.ramp);
-            registry.weigh(&event.key, capacity, ramp, now, &mut own);
-        }
-        if !own.is_empty() {
-            publisher.changes(registry, own, since);
-        }
-    }
-
-    /// Adds to a unit what has to be written for these states to come about.
-    fn write(
-        &self,
-        unit: &mut Unit,
-        after: BTreeMap<RecordName, Option<Record>>,
-        taken_by: impl Fn(&RecordName) -> Option<ServerId>,
-        writer: &impl Writer,
-    ) {
-        let mut labels = None;
-        for (name, record) in after {
-            let place = Place::Record(name.clone());
-            let held = self.held.get(&place).copied();
-            let owner = taken_by(&name).or(held.and_then(|held| held.owner));
-            let write = match record {
-                None if held.is_none() => continue,
-                None => Write::Remove,
-                Some(record) => {
-                    let state = self.state(record, owner);
-                    if state.since.is_some() && held.is_some_and(|held| held.owner == owner) {
-                        continue;
-                    }
-                    if let Record::Instance(instance) = &state.record
-                        && self.brings_labels(instance)
-                    {
-                        labels = Some(instance.key.service.clone());
-                    }
-                    Write::Put(writer.encode(&state))
-                }
-            };
-            unit.requires.insert(place.clone(), held.map_or(Revision::ZERO, |held| held.written));
-            unit.writes.push((place, write));
-        }
-        if let Some(service) = labels {
-            self.mark(unit, Place::Labels(service), Write::Touch);
-        } else if let Some(service) = self.emptied(unit) {
-            self.mark(unit, Place::Labels(service), Write::Remove);
-        }
-    }
-
-    fn mark(&self, unit: &mut Unit, labels: Place, write: Write) {
-        unit.requires.insert(labels.clone(), self.held.get(&labels).map_or(Revision::ZERO, |held| held.written));
-        unit.writes.push((labels, write));
-    }
-
-    /// The state to write for a record: of an instance that only changes hands, the one that it has.
-    fn state(&self, record: Record, owner: Option<ServerId>) -> State {
-        let Record::Instance(after) = &record else { return State { record, owner: None, since: None } };
-        let same = |before: &&Arc<Instance>| {
-            before.created_at == after.created_at
-                && before.registration == after.registration
-                && before.condition == after.condition
-        };
-        match self.registry.instance(&after.key).filter(same) {
-            Some(before) => State { record: Record::Instance(Arc::clone(before)), owner, since: Some(before.revision) },
-            None => State { record, owner, since: None },
-        }
-    }
-
-    /// Whether an instance has an id or a tag that it does not have yet.
-    fn brings_labels(&self, after: &Instance) -> bool {
-        self.registry.instance(&after.key).is_none_or(|before| before.registration.tags() != after.registration.tags())
-    }
-
-    /// The service of which a unit removes the last instances.
-    fn emptied(&self, unit: &Unit) -> Option<ServiceName> {
-        let removed = |(place, write): &(Place, Write)| match (place, write) {
-            (Place::Record(RecordName::Instance(key)), Write::Remove) => Some(key.clone()),
-            _ => None,
-        };
-        let removed: Vec<Key> = unit.writes.iter().filter_map(removed).collect();
-        let service = removed.first()?.service.clone();
-        let is_marked = self.held.contains_key(&Place::Labels(service.clone()));
-        let are_all = self.registry.service(&service)?.1.all(|instance| removed.contains(&instance.key));
-        (is_marked && are_all).then_some(service)
-    }
-}
-
-/// The record that an event is kept in; weights are not kept.
-fn written(event: &Event) -> Option<RecordName> {
-    (event.change != Change::Weight).then(|| RecordName::Instance(event.key.clone()))
 }
 
 /// What is found in the order in which it is taken in: what bears on instances before them.
 fn in_order(mut found: Vec<Found>) -> Vec<Found> {
     found.sort_by_key(|found| (matches!(found.fact, Fact::Instance { .. }), found.revision));
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::{key, register, rules};
+    use crate::engine::{Engine, Window};
+    use crate::model::Moment;
+    use crate::registry::Stored;
+
+    const ME: ServerId = ServerId(1);
+    const OTHER: ServerId = ServerId(2);
+
+    /// A server that is live beside another one, and knows the instance `a`, with a ttl of 10 s, as the other one's.
+    fn following() -> (Following, Fact) {
+        let (engine, _) = Engine::unattached(&rules(), Clock::start(), Window::USUAL);
+        let (publisher, sharing, clock) = (Publisher::new(&engine), Arc::clone(&engine.sharing), engine.clock.clone());
+        let mut following = Following::new(ME, rules(), publisher, sharing, clock);
+        let live = [ME, OTHER].map(|id| Found { revision: Revision(1), fact: Fact::There(Place::Server(id)) });
+        following.take_everything(Snapshot { revision: Revision(1), found: live.into() });
+        following.back();
+        let mut registry = Registry::new(rules(), Revision(1));
+        let now = Moment { tick: Tick(0), wall: jiff::Timestamp::UNIX_EPOCH };
+        registry.apply(register("a", 1), now, &mut Changes::default()).unwrap();
+        let registered = registry.instance(&key("a")).unwrap();
+        let stored = Box::new(Stored {
+            key: registered.key.clone(),
+            registration: (*registered.registration).clone(),
+            condition: registered.condition.clone(),
+            created_at: registered.created_at.timestamp(),
+            changed_at: registered.changed_at.timestamp(),
+            revision: registered.revision,
+        });
+        let registered = |owner| Fact::Instance { stored: stored.clone(), owner: Some(owner) };
+        following.take_changes(Revision(2), vec![registered(OTHER)], Vec::new());
+        (following, registered(ME))
+    }
+
+    fn pulse(following: &Following) -> (Keeping, Option<Tick>) {
+        let pulse = &following.registry.instance(&key("a")).unwrap().pulse;
+        (pulse.keeping(), pulse.deadline())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_taken_over_has_time_for_the_server_that_had_it() {
+        let (mut following, mine) = following();
+        assert_eq!(pulse(&following), (Keeping::Elsewhere, None));
+        following.take_changes(Revision(3), vec![mine.clone()], Vec::new());
+        assert_eq!(pulse(&following), (Keeping::Own, Some(Tick(15_000))), "5 s and the ttl");
+        tokio::time::advance(std::time::Duration::from_secs(9)).await;
+        following.take_changes(Revision(4), vec![mine], Vec::new());
+        assert_eq!(pulse(&following), (Keeping::Own, Some(Tick(15_000))), "once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_dead_server_had_is_kept_in_trust_until_it_is_back() {
+        let (mut following, mine) = following();
+        let gone = [OTHER, ServerId(3)].map(Place::Server);
+        following.take_changes(Revision(3), Vec::new(), gone.into());
+        assert_eq!(pulse(&following), (Keeping::InTrust, Some(Tick(10_000))), "its full ttl");
+        following.take_changes(Revision(4), vec![Fact::There(Place::Server(OTHER))], Vec::new());
+        assert_eq!(pulse(&following), (Keeping::Elsewhere, None));
+        following.take_changes(Revision(5), vec![mine], vec![Place::Server(OTHER)]);
+        assert_eq!(pulse(&following), (Keeping::Own, Some(Tick(15_000))), "heard here, it is this server's own");
+        following.cut_off();
+        assert_eq!(pulse(&following), (Keeping::Elsewhere, None));
+    }
 }

@@ -22,16 +22,21 @@
 //!   removals by time are written by the keeper alone, on the condition that the instance is as it knows it.
 //! * **What srvd notices** (verdicts, what heartbeats report) goes the same way, and nobody waits for it. What is lost
 //!   while the store is away is noticed again.
+//! * **A server that is not heard** may be taken for dead, and others do what was its to do. It knows by its own clock until
+//!   when it is live to them ([`Duty`]), and renews and writes nothing after that, even if it stood still and has not been
+//!   told yet.
 //! * **When the store is away** readers go on with what was last known, which is then called stale; what would be
 //!   written is refused; nothing lapses. When it is back, every lease that is kept here begins anew.
 
 mod following;
 mod port;
-mod round;
+mod queue;
+mod rounds;
 mod run;
 mod sharing;
+mod trial;
 mod unit;
 
 pub use port::{Encoded, Fact, Found, News, Outcome, Place, SharedStore, Snapshot, State, Transaction, Write, Writer};
 pub use run::Runner;
-pub use sharing::Sharing;
+pub use sharing::{Duty, Sharing};

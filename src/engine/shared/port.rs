@@ -8,6 +8,7 @@ use std::future::Future;
 
 use tokio::sync::mpsc;
 
+use super::sharing::Duty;
 use crate::cluster::ServerId;
 use crate::engine::StoreError;
 use crate::model::{Revision, ServiceName};
@@ -20,8 +21,9 @@ pub trait SharedStore: Send + 'static {
     /// Who this server is.
     fn id(&self) -> ServerId;
 
-    /// Begins to work in the background: connects and announces this server, for ever, and tells what there is.
-    fn open(self) -> (Self::Writer, mpsc::Receiver<News>);
+    /// Begins to work in the background: connects and announces this server, for ever, and tells what there is, and through
+    /// `duty` until when the others can tell that this server is live.
+    fn open(self, duty: Duty) -> (Self::Writer, mpsc::Receiver<News>);
 }
 
 /// Where changes go. Clones share the connection.

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::cluster::Members;
+use crate::engine::Clock;
 use crate::model::{Key, SubscriptionId, Tick};
 
 /// Never, or not any more.
@@ -19,12 +21,39 @@ pub struct Sharing {
     members: ArcSwapOption<Members>,
     /// Tick since when the store is away, or [`NEVER`].
     away_since: AtomicU64,
+    /// Tick until which the others take this server for live, or [`NEVER`] where nobody else may do what it does.
+    on_duty_until: Arc<AtomicU64>,
     turned: watch::Sender<()>,
+}
+
+/// Tells for how long a server is live to the others. What it keeps by itself it keeps until then and no longer, even if it
+/// stood still meanwhile and has not noticed that it is over.
+#[derive(Debug)]
+pub struct Duty {
+    until: Arc<AtomicU64>,
+    clock: Clock,
+}
+
+impl Duty {
+    /// The duty of a server that only reads and writes, and keeps nothing.
+    pub fn of_nobody(clock: Clock) -> Self {
+        Self { until: Arc::default(), clock }
+    }
+
+    /// The others take this server for live until then at least.
+    pub fn lasts_until(&self, instant: Instant) {
+        self.until.store(self.clock.moment(instant).tick.0, Ordering::Release);
+    }
 }
 
 impl Default for Sharing {
     fn default() -> Self {
-        Self { members: ArcSwapOption::empty(), away_since: AtomicU64::new(NEVER), turned: watch::Sender::new(()) }
+        Self {
+            members: ArcSwapOption::empty(),
+            away_since: AtomicU64::new(NEVER),
+            on_duty_until: Arc::new(AtomicU64::new(NEVER)),
+            turned: watch::Sender::new(()),
+        }
     }
 }
 
@@ -44,6 +73,11 @@ impl Sharing {
         self.members.load().as_ref().is_none_or(|members| members.posts(id))
     }
 
+    /// Whether what this server keeps is surely its own at `now`.
+    pub fn is_on_duty(&self, now: Tick) -> bool {
+        now.0 < self.on_duty_until.load(Ordering::Acquire)
+    }
+
     /// Since when the store is away: what is read may be out of date. `None` while it is there.
     pub fn away_since(&self) -> Option<Tick> {
         let tick = self.away_since.load(Ordering::Acquire);
@@ -55,6 +89,11 @@ impl Sharing {
         self.turned.subscribe()
     }
 
+    /// For the store to tell for how long the duties of this server are its own.
+    pub(super) fn duty(&self, clock: Clock) -> Duty {
+        Duty { until: Arc::clone(&self.on_duty_until), clock }
+    }
+
     pub(super) fn set_members(&self, members: Members) {
         self.members.store(Some(Arc::new(members)));
         self.turned.send_replace(());
@@ -62,5 +101,25 @@ impl Sharing {
 
     pub(super) fn set_away(&self, since: Option<Tick>) {
         self.away_since.store(since.map_or(NEVER, |since| since.0), Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_duty_is_over_when_its_time_is_whether_told_or_not() {
+        let (sharing, clock) = (Sharing::default(), Clock::start());
+        assert!(sharing.is_on_duty(Tick(u64::MAX - 1)), "where nothing is shared, for ever");
+        let duty = sharing.duty(clock.clone());
+        duty.lasts_until(Instant::now() + Duration::from_secs(5));
+        assert!(sharing.is_on_duty(clock.tick()));
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert!(!sharing.is_on_duty(clock.tick()));
+        duty.lasts_until(Instant::now() + Duration::from_secs(5));
+        assert!(sharing.is_on_duty(clock.tick()));
     }
 }

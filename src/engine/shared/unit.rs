@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::port::{Place, Transaction, Write};
 use crate::model::{Key, Revision, ServiceName, SubscriptionId};
 use crate::registry::{Command, Done};
+use crate::telemetry::traces::Cause;
 
 /// Operations of one transaction, and conditions of one: a little less than etcd takes, for those that the store adds.
 pub(super) const OPERATIONS: usize = 120;
@@ -34,6 +35,7 @@ pub(super) struct Waiting {
     pub place: usize,
     pub command: Command,
     pub since: Instant,
+    pub cause: Cause,
     /// How often somebody else's change came between.
     pub conflicts: u32,
 }
@@ -122,7 +124,15 @@ mod tests {
             Place::Record(RecordName::Subscription(name))
         };
         let command = Command::Set { service: service.clone(), settings: None };
-        let waiting = Waiting { number: 1, request: 1, place: 0, command, since: Instant::now(), conflicts };
+        let waiting = Waiting {
+            number: 1,
+            request: 1,
+            place: 0,
+            command,
+            since: Instant::now(),
+            cause: Cause::default(),
+            conflicts,
+        };
         let write = || Write::Put(Encoded(Bytes::from(vec![0; octets])));
         Unit {
             commands: vec![(waiting, Done::Noted)],

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, request};
 use axum::response::{IntoResponse, Response};
 
@@ -62,10 +62,7 @@ fn is_plain(headers: &HeaderMap) -> bool {
 }
 
 /// Answers a request about `key`.
-pub async fn answer<B>(visit: Visit, key: Key, writing: Writing, request: Request<B>) -> Result<Response, Infallible>
-where
-    B: HttpBody<Data = Bytes> + Send + 'static,
-{
+pub async fn answer(visit: Visit, key: Key, writing: Writing, request: Request<Body>) -> Result<Response, Infallible> {
     let (began, api) = (Instant::now(), visit.api());
     let (head, body) = request.into_parts();
     let (method, answered) = match writing {

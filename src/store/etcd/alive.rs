@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::{CallError, Link};
 use super::messages::{LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest, LeaseKeepAliveResponse};
+use crate::cluster::UNHEARD;
+use crate::engine::shared::Duty;
 
-/// After so long unheard, a server counts as dead.
-pub const TTL: Duration = Duration::from_secs(5);
 /// How often it makes itself heard.
 const EVERY: Duration = Duration::from_secs(1);
 /// How long an answer to that may take before the connection is given up.
@@ -21,24 +21,33 @@ const GRANT: &str = "/etcdserverpb.Lease/LeaseGrant";
 const KEEP_ALIVE: &str = "/etcdserverpb.Lease/LeaseKeepAlive";
 
 /// Until when this server counts as live at least; `None` while it never did. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Heard(Arc<Mutex<Option<Instant>>>);
+#[derive(Debug, Clone)]
+pub struct Heard {
+    until: Arc<Mutex<Option<Instant>>>,
+    duty: Arc<Duty>,
+}
 
 impl Heard {
+    /// Of a server that was never heard yet, and tells through `duty` when it was.
+    pub fn by(duty: Duty) -> Self {
+        Self { until: Arc::default(), duty: Arc::new(duty) }
+    }
+
     /// Etcd has answered what was sent at this time.
     fn at(&self, sent: Instant) {
-        *self.0.lock() = Some(sent + TTL);
+        *self.until.lock() = Some(sent + UNHEARD);
+        self.duty.lasts_until(sent + UNHEARD);
     }
 
     /// It is known that others take it for dead.
     pub fn forget(&self) {
-        *self.0.lock() = None;
+        *self.until.lock() = None;
     }
 
     /// Returns once the others may take this server for dead.
     pub async fn over(&self) {
         loop {
-            let until = *self.0.lock();
+            let until = *self.until.lock();
             match until {
                 None => std::future::pending().await,
                 Some(until) if until <= Instant::now() => return,
@@ -60,7 +69,7 @@ pub async fn lease(link: &Link, known: Option<i64>, heard: &Heard) -> Result<i64
             return Ok(id);
         }
     }
-    let request = LeaseGrantRequest { ttl: TTL.as_secs().cast_signed() };
+    let request = LeaseGrantRequest { ttl: UNHEARD.as_secs().cast_signed() };
     let LeaseGrantResponse { id } = link.call(GRANT, request).await?;
     heard.at(sent);
     Ok(id)

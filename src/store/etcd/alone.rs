@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 
 use super::{Etcd, EtcdWriter, Settings};
 use crate::cluster::ServerId;
-use crate::engine::shared::{Fact, News, Outcome, Place, SharedStore, State, Transaction, Write, Writer};
+use crate::engine::Clock;
+use crate::engine::shared::{Duty, Fact, News, Outcome, Place, SharedStore, State, Transaction, Write, Writer};
 use crate::engine::{self, Batch, Loaded, Store, StoreError};
 use crate::registry::Record;
 
@@ -46,7 +47,8 @@ impl Alone {
             roots: None,
             identity: None,
         };
-        let (writer, mut news) = Etcd::new(settings, ServerId(rand::random()), Handle::current()).open();
+        let (writer, mut news) =
+            Etcd::new(settings, ServerId(rand::random()), Handle::current()).open(Duty::of_nobody(Clock::start()));
         let mut loaded = Loaded::default();
         loop {
             match news.recv().await.expect("the session goes on") {

@@ -27,7 +27,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use crate::cluster::ServerId;
-use crate::engine::shared::{News, SharedStore};
+use crate::engine::shared::{Duty, News, SharedStore};
 use layout::Layout;
 use link::Credentials;
 use session::Session;
@@ -83,7 +83,7 @@ impl SharedStore for Etcd {
         self.id
     }
 
-    fn open(self) -> (EtcdWriter, mpsc::Receiver<News>) {
+    fn open(self, duty: Duty) -> (EtcdWriter, mpsc::Receiver<News>) {
         let Settings { endpoints, prefix, user, password, timeout, roots, identity } = self.settings;
         let (news, hear) = mpsc::channel(WAITING);
         let (announced, seen) = watch::channel(None);
@@ -98,7 +98,7 @@ impl SharedStore for Etcd {
             timeout,
             news,
             announced,
-            heard: alive::Heard::default(),
+            heard: alive::Heard::by(duty),
             lease: None,
             come_to: None,
         };

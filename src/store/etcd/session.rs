@@ -26,7 +26,7 @@ use super::messages::{
     WatchRequest, WatchResponse,
 };
 use super::writer::{self, Announced, TXN};
-use crate::cluster::ServerId;
+use crate::cluster::{ServerId, UNHEARD};
 use crate::engine::StoreError;
 use crate::engine::shared::{Fact, News, Place, Snapshot};
 use crate::model::Revision;
@@ -64,7 +64,7 @@ enum Ended {
     /// What has changed since is not known any more.
     #[error("the history was compacted up to {0}")]
     Compacted(i64),
-    #[error("etcd was not heard from for {:?}", alive::TTL)]
+    #[error("etcd was not heard from for {:?}", UNHEARD)]
     CutOff,
     #[error("{0}")]
     Unreadable(#[from] StoreError),

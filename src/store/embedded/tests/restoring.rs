@@ -157,13 +157,13 @@ async fn lines_may_be_edited() {
 }
 
 #[tokio::test]
-async fn the_example_of_the_readme_is_a_backup() {
-    let readme = include_str!("../../../../README.md");
-    let from = readme.find(r#"{"srvd":"backup""#).expect("the example");
-    let length = readme[from..].find("```").expect("its end");
+async fn the_example_of_the_documents_is_a_backup() {
+    let page = include_str!("../../../../docs/operations.md");
+    let from = page.find(r#"{"srvd":"backup""#).expect("the example");
+    let length = page[from..].find("```").expect("its end");
     let place = tempfile::tempdir().unwrap();
     let (copy, directory) = (place.path().join("lines"), place.path().join("data"));
-    fs::write(&copy, &readme[from..from + length]).unwrap();
+    fs::write(&copy, &page[from..from + length]).unwrap();
     let outcome = Restoration { copy, directory: directory.clone(), replace: false }.carry_out(|_| {}).unwrap();
     assert_eq!(outcome, Outcome { records: 2, revision: Revision(42) });
     assert_eq!(content(&directory).await.unwrap(), weights(&[("a", 1)]));

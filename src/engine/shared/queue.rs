@@ -44,7 +44,7 @@ impl Queue {
 
     /// Takes in a request.
     pub fn enter(&mut self, request: Request) {
-        let Request { commands, reply, since } = request;
+        let Request { commands, reply, since, cause } = request;
         let id = self.numbers + 1;
         if commands.is_empty() {
             self.barriers.extend(reply.map(|reply| (self.numbers, reply)));
@@ -55,8 +55,8 @@ impl Queue {
         for (place, command) in commands.into_iter().enumerate() {
             self.numbers += 1;
             self.open.insert(self.numbers);
-            let number = self.numbers;
-            self.waiting.push_back(Waiting { number, request: id, place, command, since, conflicts: 0 });
+            let (number, cause) = (self.numbers, cause.clone());
+            self.waiting.push_back(Waiting { number, request: id, place, command, since, cause, conflicts: 0 });
         }
     }
 
@@ -144,6 +144,7 @@ mod tests {
 
     use super::*;
     use crate::model::ServiceName;
+    use crate::telemetry::traces::Cause;
 
     fn set(service: &str) -> Command {
         Command::Set { service: ServiceName::parse(service).unwrap(), settings: None }
@@ -151,7 +152,8 @@ mod tests {
 
     fn request(commands: Vec<Command>) -> (Request, oneshot::Receiver<Results>) {
         let (reply, results) = oneshot::channel();
-        (Request { commands: SmallVec::from_vec(commands), reply: Some(reply), since: Instant::now() }, results)
+        let commands = SmallVec::from_vec(commands);
+        (Request { commands, reply: Some(reply), since: Instant::now(), cause: Cause::default() }, results)
     }
 
     fn numbers(round: &[Vec<Waiting>]) -> Vec<Vec<u64>> {
