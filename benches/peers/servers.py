@@ -110,7 +110,7 @@ def srvd(own: str, binary: str, services: int, store: str) -> Server:
     server = _srvd(own, binary, ["dns.workers=1", f"store.kind={store}"])
     try:
         began = time.monotonic()
-        register(ready[2], services)
+        register(server.http, services)
         took_s = time.monotonic() - began
         print(f"srvd: {services * of.INSTANCES} instances registered in {took_s:.1f} s, the client's work included")
     except BaseException:

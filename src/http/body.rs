@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
@@ -21,6 +21,14 @@ pub struct JsonBody {
     pub value: Option<Value>,
     /// Its share of the memory for all bodies, until it is dealt with.
     _room: OwnedSemaphorePermit,
+}
+
+/// The same as it came: nobody has read it yet.
+#[derive(Debug)]
+pub struct UsualBody {
+    pub octets: Bytes,
+    /// Its share of the memory for all bodies, until it is dealt with.
+    room: OwnedSemaphorePermit,
 }
 
 /// The body of a batch call, as it came: JSON, but nobody has read it yet.
@@ -87,15 +95,43 @@ const DISCARDING: Duration = Duration::from_secs(10);
 const USUAL: Bounds = Bounds { octets: limits::BODY, patience: Duration::from_secs(30) };
 const LARGE: Bounds = Bounds { octets: limits::LARGE_BODY, patience: Duration::from_secs(120) };
 
+impl UsualBody {
+    /// Takes in the body of a request with these headers.
+    ///
+    /// # Errors
+    /// What is wrong with it, as far as that can be told without reading it.
+    pub async fn take(headers: &HeaderMap, body: Body, room: &Room) -> Result<Self, Problem> {
+        let (octets, room) = take(headers, body, &room.usual, &USUAL).await?;
+        Ok(Self { octets, room })
+    }
+
+    /// The value that it is; none when there was no body.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub fn value(&self) -> Result<Option<Value>, Problem> {
+        if self.octets.is_empty() {
+            return Ok(None);
+        }
+        serde_json::from_slice(&self.octets).map(Some).map_err(not_json)
+    }
+}
+
+impl FromRequest<Api> for UsualBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        Self::take(&head.headers, body, &api.bodies).await
+    }
+}
+
 impl FromRequest<Api> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        let (octets, room) = take(request, &api.bodies.usual, &USUAL).await?;
-        if octets.is_empty() {
-            return Ok(Self { value: None, _room: room });
-        }
-        serde_json::from_slice(&octets).map(|value| Self { value: Some(value), _room: room }).map_err(not_json)
+        let body = UsualBody::from_request(request, api).await?;
+        Ok(Self { value: body.value()?, _room: body.room })
     }
 }
 
@@ -103,29 +139,30 @@ impl FromRequest<Api> for LargeBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        let (octets, room) = take(request, &api.bodies.large, &LARGE).await?;
+        let (head, body) = request.into_parts();
+        let (octets, room) = take(&head.headers, body, &api.bodies.large, &LARGE).await?;
         Ok(Self { octets, room })
     }
 }
 
 /// Takes a body in, with its share of the memory.
 async fn take(
-    request: Request,
+    headers: &HeaderMap,
+    mut body: Body,
     room: &Arc<Semaphore>,
     bounds: &Bounds,
 ) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
-    let (head, mut body) = request.into_parts();
-    let announced = announced(&head.headers);
+    let announced = announced(headers);
     if let Some(octets) = announced.filter(|octets| *octets > bounds.octets as u64) {
         // Who asks first is told before a single octet of it comes, and who means far more is not waited for.
-        if octets <= DISCARDED && !head.headers.contains_key(header::EXPECT) {
+        if octets <= DISCARDED && !headers.contains_key(header::EXPECT) {
             tokio::spawn(discard(body));
         }
         return Err(too_large(bounds));
     }
     let expected = match announced {
         Some(octets) => octets as u32,
-        None if axum::body::HttpBody::is_end_stream(&body) => 0,
+        None if body.is_end_stream() => 0,
         None => bounds.octets as u32,
     };
     let room = Arc::clone(room).acquire_many_owned(expected).await;
@@ -142,10 +179,10 @@ async fn take(
         return Ok((octets, room));
     }
     let unsupported = |detail| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
-    if !is_json(&head.headers) {
+    if !is_json(headers) {
         return Err(unsupported("the body must be JSON, and say so: `content-type: application/json`"));
     }
-    if is_encoded(&head.headers) {
+    if is_encoded(headers) {
         return Err(unsupported("the body must be JSON as it is, without a content-encoding"));
     }
     Ok((octets, room))
@@ -213,7 +250,7 @@ fn is_encoded(headers: &HeaderMap) -> bool {
 }
 
 /// `application/json` and every type that is built on it (RFC 6839 §3.1).
-fn is_json(headers: &HeaderMap) -> bool {
+pub fn is_json(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))

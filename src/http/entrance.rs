@@ -1,11 +1,14 @@
-//! Where every request comes in, and a short way for the most frequent one.
+//! Where every request comes in, and short ways for the most frequent ones.
 //!
-//! A fleet sends bare heartbeats all day. The router does for each what a registration may need: it matches the path
-//! among all others, and hands copies of it through layers that compress, guard and count. A bare heartbeat needs
-//! nothing of that, so it is recognised here as it stands in the request, renewed in the index, and answered; the answer
-//! and the figures are those of the router. Whatever is not exactly that takes the complete way, from its start:
-//! parameters, a body, an `Origin`, a name that is spelled in another way or not registered, a lease that has run out. So
-//! does everything while calls are traced.
+//! A fleet sends bare heartbeats all day, and when it is deployed, plain registrations. The router does for each what some
+//! request may need: it matches the path among all others, and hands copies of it through layers that compress, guard and
+//! count, each with allocations of its own. These need nothing of that, so they are recognised here as they stand in the
+//! request: a bare heartbeat is renewed in the index and answered at once, an instance that is put or deleted goes straight
+//! to the engine ([`mod@write`]). The answers and the figures are those of the router. Whatever is not exactly that takes the
+//! complete way, from its start: parameters, an `Origin`, a name that is spelled in another way, and of a heartbeat a body,
+//! a name that is not registered, a lease that has run out. So does everything while calls are traced.
+
+mod write;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -57,22 +60,37 @@ impl Entrance {
     }
 }
 
+impl Visit {
+    fn api(&self) -> &Api {
+        &self.entrance.0.api
+    }
+
+    /// The complete way.
+    fn complete(&self, mut request: Request<Body>) -> RouteFuture<Infallible> {
+        request.extensions_mut().insert(self.peer);
+        self.entrance.0.router.clone().call(request)
+    }
+}
+
 impl<B> Service<Request<B>> for Visit
 where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Either<Ready<Result<Response, Infallible>>, RouteFuture<Infallible>>;
+    type Future = Either<Ready<Result<Response, Infallible>>, Either<write::Answering, RouteFuture<Infallible>>>;
 
     fn call(&self, mut request: Request<B>) -> Self::Future {
-        let Parts { api, router } = &*self.entrance.0;
-        if !traces::are_on() && renewed(api, &request, self.peer) {
+        let (api, traced) = (self.api(), traces::are_on());
+        if !traced && renewed(api, &request, self.peer) {
             // The space for the headers that were read is good for those of the reply.
             return Either::Left(ready(Ok(no_content(api, std::mem::take(request.headers_mut())))));
         }
-        request.extensions_mut().insert(self.peer);
-        Either::Right(router.clone().call(request.map(Body::new)))
+        if let Some((key, writing)) = write::plain(&request).filter(|_| !traced && api.engine.index().is_loaded()) {
+            let answering = write::answer(self.clone(), key, writing, request.map(Body::new));
+            return Either::Right(Either::Left(Box::pin(answering)));
+        }
+        Either::Right(Either::Right(self.complete(request.map(Body::new))))
     }
 }
 
@@ -102,10 +120,7 @@ fn bare_heartbeat<B: HttpBody>(request: &Request<B>) -> Option<(&str, &str)> {
 
 /// The two names in `/v1/services/{service}/instances/{id}/heartbeat`.
 fn names(path: &str) -> Option<(&str, &str)> {
-    let inner = path.strip_prefix("/v1/services/")?.strip_suffix("/heartbeat")?;
-    let (service, rest) = inner.split_once('/')?;
-    let id = rest.strip_prefix("instances/")?;
-    Some((service, id))
+    write::names(path.strip_suffix("/heartbeat")?)
 }
 
 /// Whether no header asks for a look at who sent the request, or at how the reply may be encoded: one without a body is

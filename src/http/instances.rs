@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rand::RngExt;
 use serde_json::Value;
 
-use super::body::JsonBody;
+use super::body::{JsonBody, UsualBody};
 use super::params::{Params, Segments};
 use super::problem::Problem;
-use super::{Api, Peer, render};
+use super::{Api, Peer, plain, render};
 use crate::engine::{Heartbeat, WriteError};
 use crate::model::json::{self as read_json, Members};
 use crate::model::pulse;
@@ -29,18 +29,27 @@ pub async fn register(
     Segments(path): Segments<(String, String)>,
     params: Params,
     headers: HeaderMap,
-    JsonBody { value: body, .. }: JsonBody,
+    body: UsualBody,
 ) -> Result<Response, Problem> {
     let key = key(&path)?;
     params.finish()?;
-    let mut body = body.unwrap_or_else(|| Value::Object(Default::default()));
-    agrees(&body, "service", key.service.as_str())?;
-    agrees(&body, "id", key.id.as_str())?;
-    give_own_status(&api, &key, &mut body);
-    let registration = Arc::new(Registration::from_json(&body, &api.defaults.get(), peer.0.ip())?);
+    let plain = plain::registration(&body.octets, &key, &api.defaults.get(), peer.0.ip());
+    let registration = match plain {
+        Some(registration) => registration,
+        None => Arc::new(unusual(&api, &key, body.value()?, peer)?),
+    };
     let only_new = headers.get(header::IF_NONE_MATCH).is_some_and(|value| value == "*");
     let done = api.engine.write(Command::Register { key, registration, only_new }).await?;
     Ok(reply(&api, done))
+}
+
+/// The registration that a body is which is written in another way than most.
+fn unusual(api: &Api, key: &Key, body: Option<Value>, peer: Peer) -> Result<Registration, Invalid> {
+    let mut body = body.unwrap_or_else(|| Value::Object(Default::default()));
+    agrees(&body, "service", key.service.as_str())?;
+    agrees(&body, "id", key.id.as_str())?;
+    give_own_status(api, key, &mut body);
+    Registration::from_json(&body, &api.defaults.get(), peer.0.ip())
 }
 
 /// `POST /v1/services/{service}/instances`
@@ -181,19 +190,22 @@ fn made_id(digits: usize) -> String {
 }
 
 /// The instance that a change left.
-fn reply(api: &Api, done: Done) -> Response {
+pub(super) fn reply(api: &Api, done: Done) -> Response {
     let (status, instance) = match done {
         Done::Registered(instance) => (StatusCode::CREATED, instance),
         Done::Replaced(instance) | Done::Unchanged(instance) | Done::Stands(instance) => (StatusCode::OK, instance),
         Done::Deregistered | Done::Marked(_) | Done::Noted => return StatusCode::NO_CONTENT.into_response(),
     };
-    let Key { service, id } = &instance.key;
-    let location = format!("/v1/services/{service}/instances/{id}");
-    let body = Json(render::instance(&instance, api.engine.clock().now()));
-    let mut response = (status, body).into_response();
+    let body = render::instance_text(&instance, api.engine.clock().now()).into_bytes();
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
     let headers = response.headers_mut();
-    if let (StatusCode::CREATED, Ok(location)) = (status, location.parse()) {
-        headers.insert(header::LOCATION, location);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if status == StatusCode::CREATED {
+        let Key { service, id } = &instance.key;
+        // Names are labels, which are good in a header.
+        let location = HeaderValue::try_from(format!("/v1/services/{service}/instances/{id}"));
+        location.into_iter().for_each(|location| drop(headers.insert(header::LOCATION, location)));
     }
     response
 }

@@ -38,6 +38,7 @@ mod wait;
 mod watch;
 mod watchers;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -71,9 +72,13 @@ use crate::telemetry::metrics::Source;
 /// The header that carries the registry's revision.
 pub const REVISION: HeaderName = HeaderName::from_static("srvd-revision");
 
-/// What the API works on. Cheap to clone.
+/// What the API works on. Every layer and every handler takes one of its own, so it is a single reference.
 #[derive(Debug, Clone)]
-pub struct Api {
+pub struct Api(Arc<Works>);
+
+/// The parts that the API works on.
+#[derive(Debug)]
+pub struct Works {
     pub engine: Engine,
     pub checks: Checks,
     pub deliveries: Deliveries,
@@ -96,6 +101,20 @@ pub struct Api {
     pub sources: Arc<[Arc<dyn Source>]>,
     /// Cancelled when the server stops: calls that wait for something end then, with what there is to say.
     pub stopping: CancellationToken,
+}
+
+impl From<Works> for Api {
+    fn from(works: Works) -> Self {
+        Self(Arc::new(works))
+    }
+}
+
+impl Deref for Api {
+    type Target = Works;
+
+    fn deref(&self) -> &Works {
+        &self.0
+    }
 }
 
 /// Whether the server should be sent traffic.

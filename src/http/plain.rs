@@ -1,4 +1,4 @@
-//! Operations of a batch as most are written, read without a tree.
+//! Registrations, and operations of a batch, as most are written: read without a tree.
 //!
 //! What is read here is right; nothing that is not read here is wrong for that (see [`Written`]).
 
@@ -10,8 +10,17 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::heartbeats::Named;
-use crate::model::{Defaults, InstanceId, Key, ServiceName, Written};
+use crate::model::{Defaults, InstanceId, Key, Registration, ServiceName, Written};
 use crate::registry::Command;
+
+/// The registration of `key` that a body is, when all of it is right.
+pub fn registration(body: &[u8], key: &Key, defaults: &Defaults, from: IpAddr) -> Option<Arc<Registration>> {
+    let written: Written<'_> = serde_json::from_slice(body).ok()?;
+    if !written.agrees_with(key) {
+        return None;
+    }
+    written.registration(defaults, from).map(Arc::new)
+}
 
 /// An operation that is written without anything unusual.
 #[derive(Debug)]

@@ -17,6 +17,8 @@ use super::{Api, Peer};
 use crate::telemetry::metrics::{Counter, Exposition, Histogram, Source, Type};
 use crate::telemetry::traces;
 
+/// The route of one instance, of which [`Entrance`](super::Entrance) answers plain writes.
+pub const INSTANCE: &str = "/v1/services/{service}/instances/{id}";
 /// The route of the heartbeats, which [`Entrance`](super::Entrance) counts too.
 pub const HEARTBEAT: &str = "/v1/services/{service}/instances/{id}/heartbeat";
 /// The route of a request to none.
@@ -58,7 +60,7 @@ impl Default for Requests {
 }
 
 impl Requests {
-    fn count(&self, route: &str, method: &'static str, status: u16, took: Duration) {
+    pub(super) fn count(&self, route: &str, method: &'static str, status: u16, took: Duration) {
         let mut counts = self.counts.lock();
         let number = match counts.get_mut(route) {
             Some(answered) => answered.entry((method, status)).or_default(),

@@ -44,7 +44,7 @@ pub async fn snapshot(State(api): State<Api>, mut params: Params) -> Result<Resp
     let whole = tokio::task::spawn_blocking(move || engine.whole()).await;
     let whole = whole.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the registry could not be read"))?;
     let revision = whole.revision;
-    let parts = Parts { place, stopping: api.stopping, making: Making::begin(whole, form).ok() };
+    let parts = Parts { place, stopping: api.stopping.clone(), making: Making::begin(whole, form).ok() };
     let (kind, name) = match form {
         Form::Binary => ("application/octet-stream", format!("attachment; filename=\"srvd-{}.backup\"", revision.0)),
         Form::Json => ("application/x-ndjson", format!("attachment; filename=\"srvd-{}.json\"", revision.0)),

@@ -51,7 +51,7 @@ pub async fn watch(State(api): State<Api>, headers: HeaderMap, mut params: Param
         snapshot: None,
         greeted: false,
         clock: api.engine.clock().clone(),
-        stopping: api.stopping,
+        stopping: api.stopping.clone(),
     };
     let parts = stream::unfold(watcher, |mut watcher| async move {
         let part = watcher.next().await?;

@@ -13,7 +13,7 @@ use crate::answer::Explain;
 use crate::config::{Config, StoreKind};
 use crate::dns;
 use crate::engine::{Checks, Deliveries};
-use crate::http::{self, About, Api, Readiness};
+use crate::http::{self, About, Api, Readiness, Works};
 use crate::telemetry::Process;
 use crate::telemetry::metrics::Source;
 
@@ -57,7 +57,7 @@ impl Serving {
     ) -> anyhow::Result<Self> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let connections = http::connections(listeners.http.len());
-        let api = Api {
+        let api = Api::from(Works {
             engine: parts.engine.clone(),
             checks,
             deliveries,
@@ -74,7 +74,7 @@ impl Serving {
             history: Arc::default(),
             sources: sources(parts),
             stopping: stop.clone(),
-        };
+        });
         let (dns_runtime, workers) = serve_dns(parts, listeners.dns, &tasks, &stop)?;
         tasks.spawn(http::sample(api.clone()));
         let entrance = http::Entrance::new(api);

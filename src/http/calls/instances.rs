@@ -4,11 +4,10 @@ use serde_json::json;
 
 use super::Call;
 use crate::http::openapi::{Content, Operation};
-use crate::http::requests::HEARTBEAT;
+use crate::http::requests::{HEARTBEAT, INSTANCE};
 use crate::http::{batch, check, heartbeats, instances};
 
 const UNNAMED: &str = "/v1/services/{service}/instances";
-const INSTANCE: &str = "/v1/services/{service}/instances/{id}";
 const CHECK: &str = "/v1/services/{service}/instances/{id}/check";
 
 pub fn calls() -> Vec<Call> {

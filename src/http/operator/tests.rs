@@ -15,7 +15,7 @@ use super::*;
 use crate::answer::explain::{Explain, Explained};
 use crate::config::Setting;
 use crate::engine::{Batch, Clock, Engine, Heartbeat, Loaded, Store, StoreError};
-use crate::http::{About, Readiness, Room, Watchers, router};
+use crate::http::{About, Readiness, Room, Watchers, Works, router};
 use crate::model::{CheckDefaults, Defaults, InstanceId, Moment, Registration, SelfReport, ServiceName, Settings};
 use crate::registry::{Report, Rules};
 use crate::wire::{Name, RecordType};
@@ -62,7 +62,7 @@ async fn api() -> Api {
     runner.load().await.unwrap();
     tokio::spawn(runner.run(std::future::pending()));
     let about = About { zone: "svc.local".to_owned(), store: "memory", dns: Vec::new(), http: Vec::new() };
-    let api = Api {
+    let api = Api::from(Works {
         engine,
         checks: crate::engine::Checks::new().0,
         deliveries: Default::default(),
@@ -79,7 +79,7 @@ async fn api() -> Api {
         history: Arc::default(),
         sources: Arc::new([]),
         stopping: CancellationToken::new(),
-    };
+    });
     register(&api).await;
     api
 }

@@ -55,6 +55,12 @@ impl Written<'_> {
         Some(Key { service, id: InstanceId::parse(self.id?).ok()? })
     }
 
+    /// Whether the names that stand in the registration itself, if any do, are those of `key`.
+    pub fn agrees_with(&self, key: &Key) -> bool {
+        let agrees = |own: Option<&str>, name: &str| own.is_none_or(|own| own.eq_ignore_ascii_case(name));
+        agrees(self.service, key.service.as_str()) && agrees(self.id, key.id.as_str())
+    }
+
     /// What [`Registration::from_json`] makes of the same; `None` when that refuses it.
     pub fn registration(self, defaults: &Defaults, from: IpAddr) -> Option<Registration> {
         let address = self.address.map(|text| Address::parse(text, from)).transpose().ok()?;
