@@ -1,13 +1,16 @@
-//! What one callback has not been told yet: of each instance the newest alone.
+//! What one callback has not been told yet: every change in its order, and of a long backlog the newest of each instance.
 //!
-//! An instance that changes again while it waits keeps its place, so that one that changes all the time is told of as
-//! soon as any other.
+//! While no more than [`KEPT`] wait, each change waits by itself. Beyond that, what waits of an instance last gives its
+//! place to what is newer, so that a callback that is away for long costs no more than there are instances, and one that
+//! changes all the time is told of as soon as any other.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::model::{InstanceId, Revision};
 
-/// Removed instances that wait at one time. Those that are there are as many as the service has.
+/// Changes that wait before newer ones take the place of older ones.
+pub const KEPT: usize = 256;
+/// Removals that wait at one time. Instances that are there are as many as the service has.
 pub const REMOVED: usize = 1024;
 
 /// What waits, with `T` for what there is to say of an instance.
@@ -15,15 +18,16 @@ pub const REMOVED: usize = 1024;
 pub struct Backlog<T> {
     /// The revision that a `reset`, which comes before everything else, leads to.
     reset: Option<Revision>,
+    /// Each place is for the oldest that waits of that instance by then.
     queue: VecDeque<InstanceId>,
-    /// Of every instance in the queue.
-    newest: HashMap<InstanceId, News<T>>,
+    /// Of every instance in the queue, as often as it is there, oldest first.
+    waiting: HashMap<InstanceId, VecDeque<News<T>>>,
     removed: usize,
     /// How often it started over.
     epoch: u64,
 }
 
-/// The newest of an instance.
+/// What is new of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct News<T> {
     pub revision: Revision,
@@ -47,13 +51,13 @@ pub enum Subject<T> {
     Instance(InstanceId, News<T>),
 }
 
-/// Too many removed instances wait: the backlog has to start over.
+/// Too many removals wait: the backlog has to start over.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Overflow;
 
 impl<T> Default for Backlog<T> {
     fn default() -> Self {
-        Self { reset: None, queue: VecDeque::new(), newest: HashMap::new(), removed: 0, epoch: 0 }
+        Self { reset: None, queue: VecDeque::new(), waiting: HashMap::new(), removed: 0, epoch: 0 }
     }
 }
 
@@ -64,9 +68,16 @@ impl<T: Clone> Backlog<T> {
     /// When that is more than is kept.
     pub fn take(&mut self, id: InstanceId, news: News<T>) -> Result<(), Overflow> {
         self.removed += usize::from(news.is_removed);
-        match self.newest.insert(id.clone(), news) {
-            Some(before) => self.removed -= usize::from(before.is_removed),
-            None => self.queue.push_back(id),
+        let of_it = self.waiting.entry(id.clone()).or_default();
+        match of_it.back_mut() {
+            Some(last) if self.queue.len() >= KEPT => {
+                self.removed -= usize::from(last.is_removed);
+                *last = news;
+            }
+            _ => {
+                of_it.push_back(news);
+                self.queue.push_back(id);
+            }
         }
         if self.removed > REMOVED { Err(Overflow) } else { Ok(()) }
     }
@@ -76,7 +87,7 @@ impl<T: Clone> Backlog<T> {
         *self = Self { reset: Some(revision), epoch: self.epoch + 1, ..Self::default() };
         for (id, news) in present {
             self.queue.push_back(id.clone());
-            self.newest.insert(id, news);
+            self.waiting.entry(id).or_default().push_back(news);
         }
     }
 
@@ -86,33 +97,51 @@ impl<T: Clone> Backlog<T> {
             Some(revision) => Subject::Reset(revision),
             None => {
                 let id = self.queue.front()?;
-                Subject::Instance(id.clone(), self.newest.get(id)?.clone())
+                Subject::Instance(id.clone(), self.waiting.get(id)?.front()?.clone())
             }
         };
         Some(Message { epoch: self.epoch, subject })
     }
 
-    /// A message that came from here was delivered. What is newer by now still waits, behind the others.
+    /// A message that came from here was delivered. What took its place meanwhile still waits, behind the others.
     pub fn told(&mut self, message: &Message<T>) {
         match &message.subject {
             _ if message.epoch != self.epoch => {}
             Subject::Reset(_) => self.reset = None,
-            Subject::Instance(id, news)
-                if self.newest.get(id).is_some_and(|newest| newest.revision == news.revision) =>
-            {
-                self.newest.remove(id);
-                self.removed -= usize::from(news.is_removed);
-                self.queue.pop_front();
-            }
-            Subject::Instance(..) => self.put_off(message),
+            Subject::Instance(..) if self.waits_first(message) => self.leave_out_first(),
+            Subject::Instance(..) => self.queue.rotate_left(self.queue.len().min(1)),
         }
     }
 
-    /// The instance that a message is about goes behind the others.
+    /// A message was refused: the instance that it is about goes behind the others, unless there is something newer to tell
+    /// of it, which takes its place.
     pub fn put_off(&mut self, message: &Message<T>) {
-        if message.epoch == self.epoch && matches!(message.subject, Subject::Instance(..)) && !self.queue.is_empty() {
-            self.queue.rotate_left(1);
+        let Subject::Instance(id, _) = &message.subject else { return };
+        if message.epoch != self.epoch {
+            return;
         }
+        if self.waits_first(message) && self.waiting.get(id).is_some_and(|of_it| of_it.len() > 1) {
+            self.leave_out_first();
+        } else {
+            self.queue.rotate_left(self.queue.len().min(1));
+        }
+    }
+
+    /// Whether the message is still the one that is next.
+    fn waits_first(&self, message: &Message<T>) -> bool {
+        let Subject::Instance(id, told) = &message.subject else { return false };
+        let first = self.queue.front().filter(|first| *first == id).and_then(|id| self.waiting.get(id)?.front());
+        first.is_some_and(|first| first.revision == told.revision)
+    }
+
+    fn leave_out_first(&mut self) {
+        let Some(id) = self.queue.pop_front() else { return };
+        let Some(of_it) = self.waiting.get_mut(&id) else { return };
+        let news = of_it.pop_front();
+        if of_it.is_empty() {
+            self.waiting.remove(&id);
+        }
+        self.removed -= usize::from(news.is_some_and(|news| news.is_removed));
     }
 
     /// How much there is to tell.
@@ -151,7 +180,7 @@ mod tests {
                 Subject::Instance(id, news) => (id.to_string(), news.revision.0),
             });
         }
-        assert_eq!((backlog.len(), backlog.removed, backlog.newest.len()), (0, 0, 0));
+        assert_eq!((backlog.len(), backlog.removed, backlog.waiting.len()), (0, 0, 0));
         told
     }
 
@@ -160,10 +189,47 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_each_instance_is_told_once_and_in_its_place() {
-        let mut backlog = with(&[("a", 1), ("b", 2), ("a", 3), ("c", 4), ("a", 5)]);
-        assert_eq!(backlog.len(), 3);
-        assert_eq!(rest(&mut backlog), told(&[("a", 5), ("b", 2), ("c", 4)]));
+    fn every_change_is_told_in_its_order() {
+        let changes = [("a", 1), ("b", 2), ("a", 3), ("c", 4), ("a", 5)];
+        let mut backlog = with(&changes);
+        assert_eq!(backlog.len(), 5);
+        assert_eq!(rest(&mut backlog), told(&changes));
+    }
+
+    #[test]
+    fn of_a_long_backlog_the_newest_of_each_instance_is_told_in_its_place() {
+        let mut backlog = with(&[("a", 1), ("b", 2), ("a", 3)]);
+        let others: Vec<_> = (4..=KEPT as u64).map(|number| (format!("i{number}"), number)).collect();
+        for (name, revision) in &others {
+            backlog.take(id(name), news(*revision, false)).unwrap();
+        }
+        for (name, revision) in [("a", 1001), ("b", 1002), ("new", 1003), ("a", 1004)] {
+            backlog.take(id(name), news(revision, false)).unwrap();
+        }
+        assert_eq!(backlog.len(), KEPT + 1);
+        let expected =
+            told(&[("a", 1), ("b", 1002), ("a", 1004)]).into_iter().chain(others).chain(told(&[("new", 1003)]));
+        assert_eq!(rest(&mut backlog), expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_overtaken_while_it_is_told_is_told_anew_behind_the_others() {
+        let mut backlog = with(&[("a", 1)]);
+        for number in 2..=KEPT as u64 {
+            backlog.take(id(&format!("i{number}")), news(number, false)).unwrap();
+        }
+        let message = backlog.next().unwrap();
+        backlog.take(id("a"), news(1000, true)).unwrap();
+        backlog.told(&message);
+        assert_eq!(rest(&mut backlog).last(), told(&[("a", 1000)]).last());
+    }
+
+    #[test]
+    fn what_is_refused_gives_way_to_what_is_newer() {
+        let mut backlog = with(&[("a", 1), ("a", 2), ("b", 3)]);
+        let message = backlog.next().unwrap();
+        backlog.put_off(&message);
+        assert_eq!(rest(&mut backlog), told(&[("a", 2), ("b", 3)]));
     }
 
     #[test]
@@ -194,7 +260,7 @@ mod tests {
         backlog.put_off(&under_way);
         assert_eq!(backlog.len(), 3);
         backlog.take(id("a"), news(10, true)).unwrap();
-        assert_eq!(rest(&mut backlog), told(&[("reset", 9), ("a", 10), ("b", 7)]));
+        assert_eq!(rest(&mut backlog), told(&[("reset", 9), ("a", 2), ("b", 7), ("a", 10)]));
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //!
 //! What always holds:
 //!
-//! * What is told of one instance comes in the order in which it happened, and the newest comes last. What was overtaken
-//!   before it could be told is left out.
+//! * What is told of one instance comes in the order in which it happened, and the newest comes last. While no more than
+//!   256 changes wait, each is told; beyond that, what was overtaken before it could be told is left out.
 //! * An attempt that fails is made again, for ever, with longer and longer pauses. So a callback may be told twice, and
 //!   knows it by the revision.
 //! * Who missed changes, because srvd was restarted or too many instances went away meanwhile, is told so by a `reset`,
@@ -17,7 +17,7 @@
 //!   with a `reset` as after a restart; what the one before was about to post may then come twice.
 //! * A callback holds one slot for no longer than the timeout of an attempt; those that fail have slots of their own, so
 //!   that they take none from those that work. What is kept for one is bounded by the instances of its service and a
-//!   number of removed ones.
+//!   number of changes and of removed ones.
 
 mod backlog;
 mod post;
