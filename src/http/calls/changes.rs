@@ -64,7 +64,7 @@ fn read() -> Operation {
 
 fn subscribe() -> Operation {
     about("subscribe", "Has the changes of a service posted to a callback")
-        .about("Every change is posted until it is taken (any 2xx); what was overtaken meanwhile is left out.")
+        .about("Every change is posted until it is taken (any 2xx); of more than 256 that wait, what was overtaken is left out.")
         .of_subscription()
         .takes("SubscriptionRequest")
         .replies(200, "The subscription.", Content::Json("Subscription"))
