@@ -356,6 +356,13 @@ fn an_id_is_never_a_tag_of_its_service() {
     assert_problem(&server.api.patch("/v1/services/web/instances/a", json!({ "tags": ["a"] })), 409, "");
     assert_eq!(state(&server), before);
     server.register("shop", "taken", registration(json!({ "tags": ["a"] })));
+    // The longest id is no tag that DNS could be asked for, and equal all the same.
+    let longest = text(63);
+    let of_itself = registration(json!({ "tags": [longest] }));
+    assert_problem(&server.api.put(&format!("/v1/services/web/instances/{longest}"), of_itself.clone()), 409, "");
+    server.api.put("/v1/services/tagged/instances/a", of_itself).expect(201);
+    let path = format!("/v1/services/tagged/instances/{longest}");
+    assert_problem(&server.api.put(&path, registration(json!({}))), 409, "");
 }
 
 #[test]

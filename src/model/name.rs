@@ -109,6 +109,11 @@ impl Tag {
         &self.0
     }
 
+    /// The tag as the id of an instance that it could be taken for, if it could be one.
+    pub fn as_id(&self) -> Option<SmolStr> {
+        label(&self.0, limits::INSTANCE_ID).ok()
+    }
+
     /// The tag as a DNS label in lower case, if it is one and short enough.
     pub fn label(&self) -> Option<SmolStr> {
         label(&self.0, 1..=limits::TAG_IN_DNS).ok()

@@ -73,7 +73,7 @@ impl Registry {
             return Err(Invalid::at("id", Reason::DerivedName { octets }).into());
         }
         let own =
-            registration.tags().iter().filter_map(crate::model::Tag::label).find(|label| label == key.id.as_str());
+            registration.tags().iter().filter_map(crate::model::Tag::as_id).find(|label| label == key.id.as_str());
         let clash = match self.services.get(&key.service) {
             Some(service) => service.clash(&key.id, registration),
             None => own,

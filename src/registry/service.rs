@@ -26,7 +26,7 @@ pub(super) struct Service {
     pub revision: Revision,
     /// In the order of their ids. Most services are small, and a vector is the smallest that keeps an order.
     entries: Vec<Entry>,
-    /// How many instances carry each tag that is a DNS label, in the order of the labels.
+    /// How many instances carry each tag that could be an id, in the order of those.
     tags: Vec<(SmolStr, u32)>,
     /// How many have a lease that has not lapsed.
     leases: u32,
@@ -253,7 +253,7 @@ impl Service {
     }
 
     fn count(&mut self, instance: &Instance, leased: bool) {
-        for tag in instance.registration.tags().iter().filter_map(Tag::label) {
+        for tag in instance.registration.tags().iter().filter_map(Tag::as_id) {
             match self.find_tag(&tag) {
                 Ok(at) => self.tags[at].1 += 1,
                 Err(at) => insert(&mut self.tags, at, (tag, 1)),
@@ -266,7 +266,7 @@ impl Service {
     }
 
     fn discount(&mut self, instance: &Instance, leased: bool) {
-        for tag in instance.registration.tags().iter().filter_map(Tag::label) {
+        for tag in instance.registration.tags().iter().filter_map(Tag::as_id) {
             let Ok(at) = self.find_tag(&tag) else { continue };
             self.tags[at].1 -= 1;
             if self.tags[at].1 == 0 {
@@ -311,11 +311,11 @@ impl Service {
         let own = |label: &SmolStr| label == id.as_str();
         let mine = self
             .entry(id)
-            .map_or(0, |entry| entry.instance.registration.tags().iter().filter_map(Tag::label).filter(own).count());
+            .map_or(0, |entry| entry.instance.registration.tags().iter().filter_map(Tag::as_id).filter(own).count());
         if self.find_tag(id.as_str()).is_ok_and(|at| self.tags[at].1 as usize > mine) {
             return Some(SmolStr::new(id.as_str()));
         }
-        let labels = registration.tags().iter().filter_map(Tag::label);
+        let labels = registration.tags().iter().filter_map(Tag::as_id);
         labels.into_iter().find(|label| own(label) || self.find(label).is_ok())
     }
 }
