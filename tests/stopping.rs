@@ -63,6 +63,24 @@ fn what_is_under_way_is_finished_and_kept() {
 }
 
 #[test]
+fn who_has_just_connected_is_answered() {
+    let mut server = Server::start();
+    let mut connections: Vec<_> =
+        (0..20).map(|_| TcpStream::connect(server.http[0]).expect("the server listens")).collect();
+    server.process.signal("TERM");
+    eventually_logs(&server, "stopping");
+    for connection in &mut connections {
+        connection.write_all(b"GET /readyz HTTP/1.1\r\nHost: srvd\r\n\r\n").expect("the server reads");
+    }
+    for mut connection in connections {
+        let mut reply = String::new();
+        connection.read_to_string(&mut reply).expect("a reply and the end");
+        assert!(reply.starts_with("HTTP/1.1 "), "{reply:?}");
+    }
+    assert!(server.process.wait().success());
+}
+
+#[test]
 fn who_never_finishes_does_not_keep_the_server() {
     for signal in ["TERM", "INT"] {
         let mut server = Server::start();

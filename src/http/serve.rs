@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +22,8 @@ const CONNECTIONS: usize = 16_384;
 const HEAD: Duration = Duration::from_secs(60);
 /// From one part of a reply that a peer took in to the next.
 const STALLED: Duration = Duration::from_secs(30);
+/// How long a connection that has not asked for anything yet is kept when the server stops: its request may be on its way.
+const FIRST: Duration = Duration::from_secs(1);
 /// Descriptors that are left to everything else, of those that a process may have.
 const RESERVED: u64 = 256;
 /// Octets that a request's head may have.
@@ -42,17 +46,23 @@ pub fn connections(listeners: usize) -> usize {
 /// is stopping.
 pub async fn serve(listener: TcpListener, entrance: Entrance, connections: usize, stop: CancellationToken) {
     let slots = Arc::new(Semaphore::new(connections));
-    let graceful = GracefulShutdown::new();
+    let (open, _) = watch::channel(());
     while let Some((stream, peer, slot)) = stop.run_until_cancelled(accept(&listener, &slots)).await {
-        tokio::spawn(carry(graceful.watch(connection(stream, peer, &entrance, true)), peer, slot));
+        let asked = Arc::<Asked>::default();
+        let connection = connection(stream, peer, &entrance, &asked, true);
+        let (stop, is_open) = (stop.clone(), open.subscribe());
+        tokio::spawn(async move {
+            carry(until_stopped(connection, asked, stop), peer, slot).await;
+            drop(is_open);
+        });
     }
-    let drained = graceful.shutdown();
+    let drained = open.closed();
     tokio::pin!(drained);
     loop {
         tokio::select! {
             () = &mut drained => break,
             (stream, peer, slot) = accept(&listener, &slots) => {
-                tokio::spawn(carry(connection(stream, peer, &entrance, false), peer, slot));
+                tokio::spawn(carry(connection(stream, peer, &entrance, &Arc::default(), false), peer, slot));
             }
         }
     }
@@ -79,17 +89,62 @@ fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     entrance: &Entrance,
+    asked: &Arc<Asked>,
     keep_alive: bool,
 ) -> impl GracefulConnection<Error = hyper::Error> + Send + use<> {
     stream.set_nodelay(true).ok();
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALLED));
+    let (visit, asked) = (entrance.visit(peer), Arc::clone(asked));
+    let service = service_fn(move |request| {
+        asked.note();
+        visit.call(request)
+    });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(HEAD_OCTETS)
         .keep_alive(keep_alive)
-        .serve_connection(TokioIo::new(Box::pin(stream)), entrance.visit(peer))
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
+}
+
+/// Whether a connection has asked for anything.
+#[derive(Debug, Default)]
+struct Asked {
+    has: AtomicBool,
+    first: Notify,
+}
+
+impl Asked {
+    fn note(&self) {
+        if !self.has.load(Ordering::Relaxed) {
+            self.has.store(true, Ordering::Release);
+            self.first.notify_one();
+        }
+    }
+
+    /// Returns once it has asked.
+    async fn first(&self) {
+        if !self.has.load(Ordering::Acquire) {
+            self.first.notified().await;
+        }
+    }
+}
+
+/// Carries a connection until `stop`, and then to the end of the request that it is at. One that is idle ends at once; but
+/// who has just connected is answered first.
+async fn until_stopped<C: GracefulConnection>(connection: C, asked: Arc<Asked>, stop: CancellationToken) -> C::Output {
+    tokio::pin!(connection);
+    tokio::select! {
+        ended = &mut connection => return ended,
+        () = stop.cancelled() => {}
+    }
+    tokio::select! {
+        ended = &mut connection => return ended,
+        _ = tokio::time::timeout(FIRST, asked.first()) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    connection.await
 }
 
 /// Carries a connection to its end, then gives its slot back.
