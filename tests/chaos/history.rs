@@ -92,10 +92,9 @@ impl History {
         broken.iter().filter_map(tell).collect()
     }
 
-    /// Whether each of so many servers was seen to answer.
-    pub fn has_seen(&self, servers: usize) -> bool {
-        let seen = self.seen.lock().expect("nobody panics");
-        (0..servers).all(|server| seen.iter().any(|(seen, ..)| *seen == server))
+    /// Whether any answer was seen. One of the servers may never be well for long enough to give one.
+    pub fn has_seen(&self) -> bool {
+        !self.seen.lock().expect("nobody panics").is_empty()
     }
 
     pub fn summary(&self) -> String {
