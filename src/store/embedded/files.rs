@@ -7,11 +7,16 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::archive::Fault;
 use crate::engine::StoreError;
 
 const LOCK: &str = "lock";
+/// How often a lock is tried that somebody has, and how long between. A program that was just started from this one has all
+/// of its locks until it is itself (flock(2), execve(2)).
+const TRIES: usize = 20;
+const BETWEEN: Duration = Duration::from_millis(5);
 const STATE: &str = "state";
 const LOG: &str = "log";
 
@@ -43,6 +48,17 @@ impl Listing {
     }
 }
 
+/// Locks a file that somebody may have for a moment.
+fn patiently(lock: &File) -> Result<(), TryLockError> {
+    for _ in 1..TRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN),
+            other => return other,
+        }
+    }
+    lock.try_lock()
+}
+
 impl Directory {
     /// Takes a directory, and makes it if it is not there.
     ///
@@ -53,7 +69,7 @@ impl Directory {
         let is_new = !path.is_dir();
         fs::create_dir_all(path).map_err(failed)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK)).map_err(failed)?;
-        match lock.try_lock() {
+        match patiently(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.display().to_string() }),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
