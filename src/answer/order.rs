@@ -38,8 +38,8 @@ pub struct Field<T> {
 
 impl<T> FromIterator<Candidate<T>> for Field<T> {
     fn from_iter<I: IntoIterator<Item = Candidate<T>>>(candidates: I) -> Self {
-        let spread = |candidate: Candidate<T>| Candidate { identity: mix(candidate.identity), ..candidate };
-        let mut candidates: Vec<_> = candidates.into_iter().map(spread).collect();
+        let placed = |candidate: Candidate<T>| Candidate { identity: spread(candidate.identity), ..candidate };
+        let mut candidates: Vec<_> = candidates.into_iter().map(placed).collect();
         if !candidates.is_sorted_by_key(Candidate::rank) {
             candidates.sort_by_key(Candidate::rank);
         }
@@ -99,7 +99,7 @@ impl<T> Candidate<T> {
 
     /// A number between 0 and 1 that follows from the seed and the identity, which is spread.
     fn uniform(&self, seed: u64) -> f64 {
-        let bits = mix(seed ^ self.identity) >> 11;
+        let bits = spread(seed ^ self.identity) >> 11;
         // 53 random bits, moved off 0 and 1, where the logarithm has no use.
         (bits as f64 + 0.5) / (1u64 << 53) as f64
     }
@@ -121,8 +121,9 @@ impl<T> Candidate<T> {
     }
 }
 
-/// The finalizer of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
-fn mix(value: u64) -> u64 {
+/// Spreads a number over all numbers: the finalizer of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number
+/// generators", 2014). FNV-1a does not do that for short texts.
+pub fn spread(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -31,7 +31,7 @@ impl Ring {
         for (place, (id, weight)) in instances.enumerate() {
             let own = ((weight.max(1) * POINTS) >> halvings).max(1);
             let identity = order::identity(id.as_bytes());
-            points.extend((0..own).map(|point| (spread(identity ^ spread(point)), place as u32)));
+            points.extend((0..own).map(|point| (order::spread(identity ^ order::spread(point)), place as u32)));
         }
         points.sort_unstable();
         Self { points: points.into() }
@@ -39,19 +39,11 @@ impl Ring {
 
     /// The place of the first instance for `key` that may have it.
     pub fn first(&self, key: &str, may: impl Fn(usize) -> bool) -> Option<usize> {
-        let hash = spread(order::identity(key.as_bytes()));
+        let hash = order::spread(order::identity(key.as_bytes()));
         let start = self.points.partition_point(|(point, _)| *point < hash);
         let around = self.points[start..].iter().chain(&self.points[..start]);
         around.map(|(_, place)| *place as usize).find(|place| may(*place))
     }
-}
-
-/// Mixes all bits into all others, which FNV-1a does not do for short texts (SplitMix64's finalizer).
-fn spread(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 #[cfg(test)]

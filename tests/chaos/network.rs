@@ -17,7 +17,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// `None` where this is not allowed, or there is no `ip`.
+    /// `None` where this is not allowed.
     pub fn new() -> Option<Self> {
         let number: u16 = rand::random();
         // Four addresses of the network that is set apart for measurements (RFC 2544, appendix C.2.2).
