@@ -16,7 +16,8 @@
 //!
 //! Fixed numbers are little-endian, checks are CRC-32 (of zlib), varints hold seven bits in an octet, the low ones first.
 //! Frames are numbered from 0, so that none can be missing. A *copy* has every name once, records that are no instances
-//! first, and ends with its end: without it, it is cut short. A *log* goes on for ever; a batch counts when it is whole.
+//! first, and ends with its end: without it, it is cut short. A *log* goes on for ever; a batch counts when it is whole. As
+//! long as it is not closed, zeros may follow the last one.
 //!
 //! How the format changes: a value begins with the number of its form, and forms are only added (`compact`, [`text`]).
 //! The format of the file ([`FORMAT`]) is raised whenever an older version could not read what is written. Older formats

@@ -2,6 +2,10 @@
 //!
 //! A batch is on the disk when [`Log::append`] returns. What a failed append left is cut off before anything else is
 //! written, so a log heals when its disk does.
+//!
+//! A file that grows costs the file system a write of its own at every append, for the new length and the new blocks. So
+//! zeros are written ahead once in a while, and frames take their place: an fdatasync then takes 100 µs where it took 167
+//! (ext4, 6 kB, virtual disk), and two thirds of the processor time. A log that is closed has none left.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -15,6 +19,10 @@ use crate::model::Revision;
 
 /// Room for the usual batch, which is kept.
 const ROOM: usize = 1 << 20;
+/// Zeros that are written ahead.
+const AHEAD: usize = 1 << 20;
+/// Frames that are longer get no zeros behind them: they gain little, and one batch after the other would be written twice.
+const SMALL: usize = AHEAD / 16;
 /// So much is searched at most for the reason why a log does not go on.
 const SEARCH: u64 = 512 << 20;
 
@@ -25,9 +33,11 @@ pub struct Log {
     path: PathBuf,
     /// Octets that are whole and on the disk.
     length: u64,
+    /// Octets that the file has; from `length` on they are zeros.
+    room: u64,
     /// The number of the next frame.
     number: u32,
-    /// Something may follow that is not.
+    /// Something else may follow.
     torn: bool,
     /// Nothing was written since it was closed in order.
     closed: bool,
@@ -40,8 +50,10 @@ pub struct End {
     at: u64,
     number: u32,
     closed: bool,
-    /// Octets after it that are no whole frame.
+    /// Octets after it that are no whole frame, up to the last that is not zero.
     torn: u64,
+    /// Octets that the file has.
+    room: u64,
 }
 
 impl Log {
@@ -53,7 +65,8 @@ impl Log {
             file.write_all_at(&head, 0)?;
             Ok((file.try_clone()?, file))
         })?;
-        Ok(Self { file, path, length: head.len() as u64, number: 1, torn: false, closed: false, octets: Vec::new() })
+        let length = head.len() as u64;
+        Ok(Self { file, path, length, room: length, number: 1, torn: false, closed: false, octets: Vec::new() })
     }
 
     /// Goes on with a log that was read to its `end`.
@@ -68,26 +81,29 @@ impl Log {
                 "the last batch was being written when the server ended; nobody was told that it was done, and it is left out"
             );
         }
-        let (length, number, closed) = (end.at, end.number, end.closed);
-        Ok(Self { file, path, length, number, torn: end.torn > 0, closed, octets: Vec::new() })
+        let End { at: length, number, closed, torn, room } = *end;
+        Ok(Self { file, path, length, room, number, torn: torn > 0, closed, octets: Vec::new() })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Octets that it takes.
+    /// Octets of what is in it.
     pub fn length(&self) -> u64 {
         self.length
     }
 
     /// Cuts off what is not whole.
     pub fn mend(&mut self) -> io::Result<()> {
-        if self.torn {
-            self.file.set_len(self.length)?;
-            self.file.sync_all()?;
-            self.torn = false;
-        }
+        if self.torn { self.cut() } else { Ok(()) }
+    }
+
+    /// Cuts off all that follows what is whole.
+    fn cut(&mut self) -> io::Result<()> {
+        self.file.set_len(self.length)?;
+        self.file.sync_all()?;
+        (self.room, self.torn) = (self.length, false);
         Ok(())
     }
 
@@ -103,14 +119,30 @@ impl Log {
         if self.octets.len() > LONGEST as usize {
             return Err(io::Error::other("the batch is too large to be written"));
         }
+        let end = self.length + self.octets.len() as u64;
         self.torn = true;
         self.file.write_all_at(&self.octets, self.length)?;
+        if end > self.room {
+            self.room = self.fill(end);
+        }
         self.file.sync_data()?;
         self.torn = false;
         self.closed = false;
-        self.length += self.octets.len() as u64;
+        self.length = end;
         self.number += 1;
         Ok(())
+    }
+
+    /// Writes zeros from the `end` of a small frame on; returns how long the file is then. They are no condition of
+    /// anything: a disk without room for them may have it for frames.
+    fn fill(&self, end: u64) -> u64 {
+        if self.octets.len() > SMALL {
+            return end;
+        }
+        match self.file.write_all_at(&vec![0; AHEAD], end) {
+            Ok(()) => end + AHEAD as u64,
+            Err(_) => self.file.metadata().map_or(end, |file| file.len()),
+        }
     }
 
     /// Writes that it ends here in order: damage to the last batch is told from a batch that was not finished.
@@ -119,11 +151,12 @@ impl Log {
             self.append(|body| body.push(b'C'))?;
             self.closed = true;
         }
-        Ok(())
+        if self.torn || self.room > self.length { self.cut() } else { Ok(()) }
     }
 }
 
-/// Reads a log. The last one may end within a batch that nobody was told of; one that was followed by another may not.
+/// Reads a log. The last one may end with zeros, or within a batch that nobody was told of; one that was followed by
+/// another may not.
 ///
 /// # Errors
 /// When it is damaged or cannot be read.
@@ -141,7 +174,7 @@ pub fn read(
     loop {
         let (at, number) = (frames.at(), frames.number());
         match frames.next_frame() {
-            Ok(None) => return Ok(End { at, number, closed, torn: 0 }),
+            Ok(None) => return Ok(End { at, number, closed, torn: 0, room: at }),
             Ok(Some(Body::Closed)) => closed = true,
             Ok(Some(Body::Batch(batch))) => {
                 closed = false;
@@ -150,24 +183,27 @@ pub fn read(
             Ok(Some(Body::End { .. })) => return Err(faulty(path, Fault::Alien)),
             Err(fault @ (Fault::Short { .. } | Fault::Damaged { .. })) if is_last => {
                 drop(frames);
-                return torn(&file, at, number)
-                    .map_err(|error| unusable(path, error))?
-                    .map(|torn| End { at, number, closed, torn })
-                    .ok_or_else(|| faulty(path, fault));
+                let Some(rest) = rest(&file, at).map_err(|error| unusable(path, error))? else {
+                    return Err(faulty(path, fault));
+                };
+                let torn = rest.iter().rposition(|octet| *octet != 0).map_or(0, |last| last as u64 + 1);
+                if torn > 0 && has_later_frame(&rest, number) {
+                    return Err(faulty(path, fault));
+                }
+                return Ok(End { at, number, closed, torn, room: at + rest.len() as u64 });
             }
             Err(fault) => return Err(faulty(path, fault)),
         }
     }
 }
 
-/// How many octets of a frame there are that was not finished; `None` if a later one is whole, so that it once was.
-fn torn(mut file: &File, at: u64, number: u32) -> io::Result<Option<u64>> {
-    let left = file.metadata()?.len().saturating_sub(at);
-    if left > SEARCH {
+/// What there is from `at` on, unless it is too much to be one batch that was not finished.
+fn rest(mut file: &File, at: u64) -> io::Result<Option<Vec<u8>>> {
+    if file.metadata()?.len().saturating_sub(at) > SEARCH {
         return Ok(None);
     }
     file.seek(SeekFrom::Start(at))?;
     let mut rest = Vec::new();
     file.read_to_end(&mut rest)?;
-    Ok((!has_later_frame(&rest, number)).then_some(left))
+    Ok(Some(rest))
 }

@@ -62,7 +62,7 @@ impl Restoration {
         if !self.replace && (!listing.is_empty() || import::is_there(&directory)) {
             return Err(RestoreError::NotEmpty(self.directory.clone()));
         }
-        let revision = of_copy.max(revision_reached(&directory, &listing));
+        let revision = of_copy.max(closed(&directory, &listing)?);
         let number = listing.last().map_or(0, |last| last + 1);
         // The log first: until the state is there, it is an empty one after the others.
         Log::begin(&directory, number, revision).map_err(|error| unusable(&directory.log(number), error))?;
@@ -147,19 +147,24 @@ fn is_text(path: &Path) -> io::Result<bool> {
     Ok(input.fill_buf()?.trim_ascii_start().starts_with(b"{"))
 }
 
-/// The revision that a store had come to which is about to be replaced. One that is damaged cannot tell.
-fn revision_reached(directory: &Directory, listing: &Listing) -> Revision {
+/// Closes the last log of a store that is about to be replaced, as it has to be when another follows. Returns the revision
+/// that the store had come to; one that is damaged cannot tell.
+fn closed(directory: &Directory, listing: &Listing) -> Result<Revision, StoreError> {
     if listing.is_empty() {
-        return Revision::ZERO;
+        return Ok(Revision::ZERO);
     }
-    let found = Sources::find(directory, listing).and_then(|sources| sources.newest(true));
-    found.map_or_else(
-        |error| {
+    let read = Sources::find(directory, listing).and_then(|sources| Ok((sources.newest(true)?, sources)));
+    let (newest, sources) = match read {
+        Ok(read) => read,
+        Err(error) => {
             tracing::warn!(error = crate::store::causes(&error), "the registry that is replaced cannot be read");
-            Revision::ZERO
-        },
-        |newest| newest.revision,
-    )
+            return Ok(Revision::ZERO);
+        }
+    };
+    if let (Some(last), Some(end)) = (sources.logs.last(), &newest.end) {
+        Log::go_on(last.clone(), end)?.close().map_err(|error| unusable(last, error))?;
+    }
+    Ok(newest.revision)
 }
 
 /// Tells how much of a file was read.

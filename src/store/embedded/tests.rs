@@ -124,11 +124,39 @@ async fn damage_before_the_last_batch_is_no_torn_batch() {
     let octets = &octets[..octets.len() - 17];
     let last = octets.windows(4).rposition(|name| name == b"web/").unwrap() - 24;
     for at in (60..last).step_by(7) {
-        let mut damaged = octets.to_vec();
-        damaged[at] ^= 0x10;
-        fs::write(&file, &damaged).unwrap();
-        let error = content(directory.path()).await.unwrap_err();
-        assert!(matches!(error, StoreError::Damaged { .. }), "octet {at}: {error}");
+        for zeros in [0, 5_000] {
+            let mut damaged = [octets, &vec![0; zeros]].concat();
+            damaged[at] ^= 0x10;
+            fs::write(&file, &damaged).unwrap();
+            let error = content(directory.path()).await.unwrap_err();
+            assert!(matches!(error, StoreError::Damaged { .. }), "octet {at}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn zeros_are_written_ahead_and_mean_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let [.., all] = three_batches(directory.path()).await;
+    let mut open = Embedded::at(directory.path());
+    put(&mut open, &[&instance(key("web", "c"), 4, 1)], None).await;
+    let crashed = copied(directory.path());
+    drop(open);
+    let log = |at: &Path| fs::read(at.join("log-0.srvd")).unwrap();
+    assert!(log(directory.path()).len() < 2_000, "a log that is closed has none");
+    let octets = log(crashed.path());
+    let end = octets.iter().rposition(|octet| *octet != 0).unwrap() + 1;
+    assert!(octets.len() > end + 100_000, "{} octets, {end} of them written", octets.len());
+    assert_eq!(content(crashed.path()).await.unwrap(), weights(&[("a", 3), ("b", 2), ("c", 4)]));
+    // Any part of the last frame may be missing, not only its end.
+    let frame = octets.windows(4).rposition(|name| name == b"web/").unwrap() - 20;
+    for (from, to) in [(frame, end), (frame, frame + 30), (frame + 30, end), (end - 8, end)] {
+        let mut torn = octets.clone();
+        torn[from..to].fill(0);
+        fs::write(crashed.path().join("log-0.srvd"), &torn).unwrap();
+        assert_eq!(content(crashed.path()).await.unwrap(), all, "without octets {from} to {to}");
+        put(&mut Embedded::at(crashed.path()), &[&instance(key("web", "d"), 4, 1)], None).await;
+        assert_eq!(content(crashed.path()).await.unwrap().len(), 3, "without octets {from} to {to}");
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::Write as _;
 
+use super::super::files::Directory;
+use super::super::log::Log;
 use super::*;
 use crate::archive::{Head, HeadKind, LineWriter, Restored, Writer};
 
@@ -101,6 +103,25 @@ async fn a_damaged_registry_can_be_replaced() {
     fs::write(place.at("other/log-0.srvd"), [0x55; 500]).unwrap();
     place.restore("copy", "other", true).unwrap();
     assert_eq!(content(&place.at("other")).await.unwrap(), weights(&[("a", 3), ("b", 2)]));
+}
+
+#[tokio::test]
+async fn a_restore_that_is_interrupted_over_a_crashed_store_replaces_nothing() {
+    let place = Place::new().await;
+    let mut open = Embedded::at(&place.at("other"));
+    put(&mut open, &[&instance(key("web", "z"), 4, 1)], None).await;
+    let crashed = copied(&place.at("other"));
+    drop(open);
+    let whole = fs::read(place.at("copy")).unwrap();
+    fs::write(place.at("damaged"), &whole[..whole.len() - 1]).unwrap();
+    let directory = crashed.path().to_owned();
+    Restoration { copy: place.at("damaged"), directory: directory.clone(), replace: true }
+        .carry_out(|_| {})
+        .unwrap_err();
+    assert_eq!(content(&directory).await.unwrap(), weights(&[("z", 4)]));
+    // As when the machine stopped before the state was there, and after the log that goes with it was.
+    Log::begin(&Directory::take(&directory).unwrap(), 1, Revision(50)).unwrap();
+    assert_eq!(content(&directory).await.unwrap(), weights(&[("z", 4)]));
 }
 
 #[tokio::test]
