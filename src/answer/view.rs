@@ -38,14 +38,23 @@ pub const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
 
 impl ServiceView {
     /// A view of `instances`, which come in the order of their ids.
-    pub fn new(
+    pub fn new<'a>(
         name: ServiceName,
         revision: Revision,
         settings: Option<Arc<Settings>>,
         panicking: bool,
-        instances: impl Iterator<Item = Arc<Instance>>,
+        instances: impl Iterator<Item = &'a Arc<Instance>> + Clone,
     ) -> Self {
-        let instances: Box<[_]> = instances.collect();
+        let mut counts = [0; Status::ALL.len()];
+        let (mut protocols, mut served_protocols) = ([false; 2], [false; 2]);
+        // Where instances are far apart in memory, reads of several overlap, and counting who holds them does not.
+        for instance in instances.clone() {
+            let (status, protocol) = (instance.status(), instance.registration.protocol);
+            counts[status as usize] += 1;
+            protocols[protocol as usize] = true;
+            served_protocols[protocol as usize] |= serves(status, panicking);
+        }
+        let instances: Box<[_]> = instances.cloned().collect();
         let mut tags: BTreeMap<SmolStr, Vec<u32>> = BTreeMap::new();
         for (at, instance) in instances.iter().enumerate() {
             for tag in instance.registration.tags().iter().filter_map(Tag::label) {
@@ -57,14 +66,6 @@ impl ServiceView {
             }
         }
         let tags = tags.into_iter().map(|(tag, carriers)| (tag, carriers.into())).collect();
-        let mut counts = [0; Status::ALL.len()];
-        let (mut protocols, mut served_protocols) = ([false; 2], [false; 2]);
-        for instance in &instances {
-            let (status, protocol) = (instance.status(), instance.registration.protocol);
-            counts[status as usize] += 1;
-            protocols[protocol as usize] = true;
-            served_protocols[protocol as usize] |= serves(status, panicking);
-        }
         let mut view = Self {
             name,
             revision,
@@ -244,7 +245,7 @@ mod tests {
     fn view(all: &[(char, Arc<Instance>)], letters: &str) -> ServiceView {
         let of = |letter| Arc::clone(&all.iter().find(|(own, _)| *own == letter).unwrap().1);
         let name = ServiceName::parse("web").unwrap();
-        ServiceView::new(name, Revision(1), None, false, letters.chars().map(of))
+        ServiceView::new(name, Revision(1), None, false, letters.chars().map(of).collect::<Vec<_>>().iter())
     }
 
     #[test]

@@ -172,7 +172,7 @@ impl Publisher {
 fn view(registry: &Registry, name: &ServiceName) -> Option<ServiceView> {
     let (revision, instances) = registry.service(name)?;
     let settings = registry.settings(name).cloned();
-    Some(ServiceView::new(name.clone(), revision, settings, registry.is_panicking(name), instances.cloned()))
+    Some(ServiceView::new(name.clone(), revision, settings, registry.is_panicking(name), instances))
 }
 
 fn log(event: &Event) {
