@@ -85,20 +85,21 @@ pub struct Addresses<'a> {
 impl Block {
     /// The block of a view, if anything of it is served and it is not too much.
     pub fn new(view: &ServiceView) -> Option<Self> {
-        let served = || view.instances().iter().filter(|instance| view.serves(instance));
-        let count = served().take(MAX + 1).count();
+        let served = view.instances().iter().filter(|instance| view.serves(instance));
+        let served: Vec<&Arc<Instance>> = served.take(MAX + 1).collect();
+        let count = served.len();
         let families = [RecordType::A, RecordType::AAAA];
         if !(1..=MAX).contains(&count) {
             return None;
         }
-        let [ipv4, ipv6] = families.map(|rtype| merged(served(), rtype));
+        let [ipv4, ipv6] = families.map(|rtype| merged(served.iter().copied(), rtype));
         if ipv4.len() > MAX || ipv6.len() > MAX {
             return None;
         }
-        let mut octets = header(view, served(), [count, ipv4.len(), ipv6.len()]);
+        let mut octets = header(view, &served, [count, ipv4.len(), ipv6.len()]);
         let mut at = octets.len();
         octets.resize(at + 2 * count, 0);
-        for instance in served() {
+        for instance in served {
             let begins = octets.len() as u16;
             octets[at..at + 2].copy_from_slice(&begins.to_be_bytes());
             at += 2;
@@ -284,7 +285,7 @@ impl<'a> Addresses<'a> {
     }
 }
 
-fn header<'a>(view: &ServiceView, served: impl Iterator<Item = &'a Arc<Instance>>, counts: [usize; 3]) -> Vec<u8> {
+fn header(view: &ServiceView, served: &[&Arc<Instance>], counts: [usize; 3]) -> Vec<u8> {
     let mut flags = if view.is_panicking() { PANIC } else { 0 };
     let mut priority = None;
     for instance in served {

@@ -38,14 +38,23 @@ pub const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
 
 impl ServiceView {
     /// A view of `instances`, which come in the order of their ids.
-    pub fn new(
+    pub fn new<'a>(
         name: ServiceName,
         revision: Revision,
         settings: Option<Arc<Settings>>,
         panicking: bool,
-        instances: impl Iterator<Item = Arc<Instance>>,
+        instances: impl Iterator<Item = &'a Arc<Instance>> + Clone,
     ) -> Self {
-        let instances: Box<[_]> = instances.collect();
+        let mut counts = [0; Status::ALL.len()];
+        let (mut protocols, mut served_protocols) = ([false; 2], [false; 2]);
+        // Where instances are far apart in memory, reads of several overlap, and counting who holds them does not.
+        for instance in instances.clone() {
+            let (status, protocol) = (instance.status(), instance.registration.protocol);
+            counts[status as usize] += 1;
+            protocols[protocol as usize] = true;
+            served_protocols[protocol as usize] |= serves(status, panicking);
+        }
+        let instances: Box<[_]> = instances.cloned().collect();
         let mut tags: BTreeMap<SmolStr, Vec<u32>> = BTreeMap::new();
         for (at, instance) in instances.iter().enumerate() {
             for tag in instance.registration.tags().iter().filter_map(Tag::label) {
@@ -57,9 +66,6 @@ impl ServiceView {
             }
         }
         let tags = tags.into_iter().map(|(tag, carriers)| (tag, carriers.into())).collect();
-        let mut counts = [0; Status::ALL.len()];
-        instances.iter().for_each(|instance| counts[instance.status() as usize] += 1);
-        let (protocols, served_protocols) = ([false; 2], [false; 2]);
         let mut view = Self {
             name,
             revision,
@@ -73,9 +79,6 @@ impl ServiceView {
             block: None,
             crowd: OnceLock::new(),
         };
-        let of = |protocol| Filter { protocol: Some(protocol), ..Filter::default() };
-        view.protocols = PROTOCOLS.map(|protocol| view.select(&of(protocol)).next().is_some());
-        view.served_protocols = PROTOCOLS.map(|protocol| view.served(&of(protocol)).next().is_some());
         view.block = Block::new(&view);
         view
     }
@@ -116,11 +119,18 @@ impl ServiceView {
 
     /// Whether DNS serves an instance of this view.
     pub fn serves(&self, instance: &Instance) -> bool {
-        match instance.status() {
-            Status::Healthy => true,
-            Status::Unhealthy => self.panicking,
-            Status::Maintenance | Status::Draining | Status::Lapsed | Status::Starting => false,
-        }
+        serves(instance.status(), self.panicking)
+    }
+
+    /// The instances that are not in the view `before` of this service as they are here: all, without one.
+    pub fn others_than<'a>(&'a self, before: Option<&'a Self>) -> impl Iterator<Item = &'a Arc<Instance>> {
+        let mut before = before.map_or(&[][..], Self::instances).iter().peekable();
+        self.instances.iter().filter(move |instance| {
+            // Names are looked at only where something changed.
+            let is_past = |old: &&Arc<Instance>| !Arc::ptr_eq(old, instance) && old.key.id <= instance.key.id;
+            while before.next_if(is_past).is_some() {}
+            before.next_if(|old| Arc::ptr_eq(old, instance)).is_none()
+        })
     }
 
     /// What is served in the form of answers; `None` when that is nothing, or too much for a block.
@@ -178,6 +188,15 @@ impl ServiceView {
     }
 }
 
+/// Whether DNS serves instances of this status.
+fn serves(status: Status, panicking: bool) -> bool {
+    match status {
+        Status::Healthy => true,
+        Status::Unhealthy => panicking,
+        Status::Maintenance | Status::Draining | Status::Lapsed | Status::Starting => false,
+    }
+}
+
 /// Which instances of a service a name stands for.
 #[derive(Debug, Clone, Default)]
 pub struct Filter<'a> {
@@ -191,5 +210,62 @@ impl Filter<'_> {
         let registration = &instance.registration;
         self.protocol.is_none_or(|protocol| registration.protocol == protocol)
             && self.port.is_none_or(|port| registration.port_named(port).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{
+        CheckDefaults, Condition, Defaults, InstanceId, Key, LeaseTtl, Pulse, Registration, Span, Tick, WallTime,
+    };
+
+    fn instance(id: char) -> Arc<Instance> {
+        let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
+        let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+        let body = json!({"address": "10.0.0.7", "port": 8080});
+        let registration = Registration::from_json(&body, &defaults, IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+        let id = InstanceId::parse(&id.to_string()).unwrap();
+        Arc::new(Instance {
+            key: Key { service: ServiceName::parse("web").unwrap(), id },
+            registration: Arc::new(registration),
+            condition: Condition::default(),
+            created_at: WallTime::default(),
+            changed_at: WallTime::default(),
+            revision: Revision(1),
+            pulse: Arc::new(Pulse::begin(Tick(0), LeaseTtl::Permanent)),
+        })
+    }
+
+    /// Letters are ids; in upper case they are other instances of the same ids.
+    fn view(all: &[(char, Arc<Instance>)], letters: &str) -> ServiceView {
+        let of = |letter| Arc::clone(&all.iter().find(|(own, _)| *own == letter).unwrap().1);
+        let name = ServiceName::parse("web").unwrap();
+        ServiceView::new(name, Revision(1), None, false, letters.chars().map(of).collect::<Vec<_>>().iter())
+    }
+
+    #[test]
+    fn what_is_other_is_new_or_replaced() {
+        let all: Vec<_> = "abcdABCD".chars().map(|letter| (letter, instance(letter))).collect();
+        for (before, after, others) in [
+            ("abc", "abc", ""),
+            ("abc", "aBc", "b"),
+            ("abc", "ABC", "abc"),
+            ("abc", "bc", ""),
+            ("abc", "ab", ""),
+            ("bd", "abcd", "ac"),
+            ("acd", "bcD", "bd"),
+            ("abc", "d", "d"),
+            ("d", "abc", "abc"),
+        ] {
+            let (before, after) = (view(&all, before), view(&all, after));
+            let found: String = after.others_than(Some(&before)).map(|other| other.key.id.as_str()).collect();
+            assert_eq!(found, others, "{:?} after {:?}", after.instances(), before.instances());
+            assert_eq!(after.others_than(None).count(), after.instances().len());
+        }
     }
 }

@@ -159,9 +159,9 @@ impl Index {
         self.addresses.get_or_init(|| Addresses::inside(prefixes));
     }
 
-    /// Replaces the view of one service. What leads to a view comes into being before the view that needs it, and goes
-    /// after it.
-    pub(super) fn publish(&self, name: &ServiceName, new: Option<Arc<ServiceView>>) {
+    /// Replaces the view of one service and returns the one before. What leads to a view comes into being before the view
+    /// that needs it, and goes after it.
+    pub(super) fn publish(&self, name: &ServiceName, new: Option<Arc<ServiceView>>) -> Option<Arc<ServiceView>> {
         let services = self.services.pin();
         let old = services.get(name).map(|service| Arc::clone(&service.view));
         let leaving =
@@ -187,6 +187,7 @@ impl Index {
         if let Some((addresses, leaving)) = leaving {
             addresses.finish(leaving);
         }
+        old
     }
 
     /// Keeps half of the table free for so many services: most are at the first place then that readers look at, and a

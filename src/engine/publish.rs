@@ -141,12 +141,12 @@ impl Publisher {
     fn services(&self, registry: &Registry, names: &BTreeSet<ServiceName>) {
         for name in names {
             let view = view(registry, name).map(Arc::new);
-            let panicking = view.as_ref().is_some_and(|view| view.is_panicking());
-            let panicked = self.index.service(name.as_str()).is_some_and(|view| view.is_panicking());
-            self.index.publish(name, view.clone());
+            let before = self.index.publish(name, view.clone());
+            let panics = |view: &Option<Arc<ServiceView>>| view.as_ref().is_some_and(|view| view.is_panicking());
+            let (panicked, panicking) = (panics(&before), panics(&view));
             if let Some(view) = view {
-                let served = |instance| self.note_served(registry, instance, view.serves(instance));
-                view.instances().iter().for_each(|instance| served(instance));
+                let others = view.others_than(before.as_deref().filter(|_| panicked == panicking));
+                others.for_each(|instance| self.note_served(registry, instance, view.serves(instance)));
             }
             match (panicked, panicking) {
                 (false, true) => tracing::warn!(service = %name, "too few are healthy: the unhealthy are served too"),
@@ -172,7 +172,7 @@ impl Publisher {
 fn view(registry: &Registry, name: &ServiceName) -> Option<ServiceView> {
     let (revision, instances) = registry.service(name)?;
     let settings = registry.settings(name).cloned();
-    Some(ServiceView::new(name.clone(), revision, settings, registry.is_panicking(name), instances.cloned()))
+    Some(ServiceView::new(name.clone(), revision, settings, registry.is_panicking(name), instances))
 }
 
 fn log(event: &Event) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, StrExt};
 
 use super::{Reason, limits};
 
@@ -16,7 +16,7 @@ fn label(text: &str, length: RangeInclusive<usize>) -> Result<SmolStr, Reason> {
     if !inside || text.starts_with('-') || text.ends_with('-') {
         return Err(Reason::Label);
     }
-    Ok(SmolStr::new(text.to_ascii_lowercase()))
+    Ok(text.to_ascii_lowercase_smolstr())
 }
 
 macro_rules! label_type {

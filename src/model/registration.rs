@@ -1,7 +1,7 @@
 //! A registration: what a client says about an instance, read from JSON and written back.
 //!
 //! A million instances have one each. So what most of them leave out is set apart, takes no room while it is left out,
-//! and can be shared by those that say the same ([`Registration::share`]).
+//! and can be shared by those that say the same ([`Registration::sharing`]).
 
 mod particulars;
 mod parts;
@@ -208,14 +208,17 @@ impl Registration {
         }
     }
 
-    /// Shares the memory of another registration as far as that says the same. Nobody sees a difference.
-    pub fn share(&mut self, other: &Self) {
-        if self.metadata == other.metadata {
-            self.metadata.clone_from(&other.metadata);
+    /// The same in the memory of another registration, as far as that says the same. Nobody sees a difference: whoever
+    /// else holds this one keeps it as it is.
+    #[must_use]
+    pub fn sharing(mut self: Arc<Self>, other: &Self) -> Arc<Self> {
+        if let Some(metadata) = twin(&self.metadata, &other.metadata) {
+            Arc::make_mut(&mut self).metadata = Some(metadata);
         }
-        if self.particulars == other.particulars {
-            self.particulars.clone_from(&other.particulars);
+        if let Some(particulars) = twin(&self.particulars, &other.particulars) {
+            Arc::make_mut(&mut self).particulars = Some(particulars);
         }
+        self
     }
 
     fn particulars(&self) -> Option<&Particulars> {
@@ -282,6 +285,12 @@ impl Registration {
         let tagged = tag.map_or(0, |tag| (port + tag + 1 + plain).max(tag + 2 + SUB + underscored + PROTOCOL));
         apex_octets + instance.max(tagged).max(port + plain)
     }
+}
+
+/// What is equal to `own` and elsewhere in memory.
+fn twin<T: Eq>(own: &Option<Arc<T>>, other: &Option<Arc<T>>) -> Option<Arc<T>> {
+    let (own, other) = (own.as_ref()?, other.as_ref()?);
+    (!Arc::ptr_eq(own, other) && own == other).then(|| Arc::clone(other))
 }
 
 fn one_of(address: Option<Address>, addresses: Option<Address>) -> Result<Address, Invalid> {

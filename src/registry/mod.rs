@@ -163,7 +163,10 @@ impl Registry {
     }
 
     /// The revision of a service's last change and its instances in the order of their ids; `None` when it has none.
-    pub fn service(&self, name: &ServiceName) -> Option<(Revision, impl ExactSizeIterator<Item = &Arc<Instance>>)> {
+    pub fn service(
+        &self,
+        name: &ServiceName,
+    ) -> Option<(Revision, impl ExactSizeIterator<Item = &Arc<Instance>> + Clone)> {
         let service = self.services.get(name)?;
         Some((service.revision, service.entries().iter().map(|entry| &entry.instance)))
     }

@@ -96,12 +96,11 @@ impl Registry {
     /// A registration as it is kept: with the checks that hold for it, and sharing memory with another of its service,
     /// because most of one service say the same.
     pub(super) fn as_kept(&self, service: &ServiceName, registration: Arc<Registration>) -> Arc<Registration> {
-        let mut registration = self.with_default_checks(service, registration);
-        let neighbour = self.service(service).and_then(|(_, mut instances)| instances.next());
-        if let (Some(neighbour), Some(own)) = (neighbour, Arc::get_mut(&mut registration)) {
-            own.share(&neighbour.registration);
+        let registration = self.with_default_checks(service, registration);
+        match self.service(service).and_then(|(_, mut instances)| instances.next()) {
+            Some(neighbour) => registration.sharing(&neighbour.registration),
+            None => registration,
         }
-        registration
     }
 
     fn default_checks(&self, service: &ServiceName) -> &[CheckSpec] {

@@ -231,10 +231,15 @@ impl Service {
                 let (before, leased) = (Arc::clone(&self.entries[at].instance), self.entries[at].leased);
                 self.discount(&before, leased);
                 self.entries[at].follow(Arc::clone(instance), slow_start, now);
+                if before.registration.tags() != instance.registration.tags() {
+                    self.discount_tags(before.registration.tags());
+                    self.count_tags(instance.registration.tags());
+                }
                 at
             }
             Err(at) => {
                 insert(&mut self.entries, at, Entry::new(Arc::clone(instance), enter(), slow_start, now));
+                self.count_tags(instance.registration.tags());
                 at
             }
         };
@@ -245,6 +250,7 @@ impl Service {
     pub fn remove(&mut self, id: &InstanceId) -> Option<Entry> {
         let entry = self.entries.remove(self.find(id.as_str()).ok()?);
         self.discount(&entry.instance, entry.leased);
+        self.discount_tags(entry.instance.registration.tags());
         Some(entry)
     }
 
@@ -252,13 +258,26 @@ impl Service {
         self.entries.binary_search_by(|entry| entry.instance.key.id.as_str().cmp(id))
     }
 
-    fn count(&mut self, instance: &Instance, leased: bool) {
-        for tag in instance.registration.tags().iter().filter_map(Tag::as_id) {
+    fn count_tags(&mut self, tags: &[Tag]) {
+        for tag in tags.iter().filter_map(Tag::as_id) {
             match self.find_tag(&tag) {
                 Ok(at) => self.tags[at].1 += 1,
                 Err(at) => insert(&mut self.tags, at, (tag, 1)),
             }
         }
+    }
+
+    fn discount_tags(&mut self, tags: &[Tag]) {
+        for tag in tags.iter().filter_map(Tag::as_id) {
+            let Ok(at) = self.find_tag(&tag) else { continue };
+            self.tags[at].1 -= 1;
+            if self.tags[at].1 == 0 {
+                self.tags.remove(at);
+            }
+        }
+    }
+
+    fn count(&mut self, instance: &Instance, leased: bool) {
         if let Some(count) = self.count_of(instance.status()) {
             *count += 1;
         }
@@ -266,13 +285,6 @@ impl Service {
     }
 
     fn discount(&mut self, instance: &Instance, leased: bool) {
-        for tag in instance.registration.tags().iter().filter_map(Tag::as_id) {
-            let Ok(at) = self.find_tag(&tag) else { continue };
-            self.tags[at].1 -= 1;
-            if self.tags[at].1 == 0 {
-                self.tags.remove(at);
-            }
-        }
         if let Some(count) = self.count_of(instance.status()) {
             *count -= 1;
         }
@@ -309,9 +321,12 @@ impl Service {
     /// The label that would name both an instance and a tag if `id` were registered with these tags.
     pub fn clash(&self, id: &InstanceId, registration: &Registration) -> Option<SmolStr> {
         let own = |label: &SmolStr| label == id.as_str();
-        let mine = self
-            .entry(id)
-            .map_or(0, |entry| entry.instance.registration.tags().iter().filter_map(Tag::as_id).filter(own).count());
+        let before = self.entry(id).map(|entry| entry.instance.registration.tags());
+        if before == Some(registration.tags()) {
+            // With these it is registered.
+            return None;
+        }
+        let mine = before.unwrap_or_default().iter().filter_map(Tag::as_id).filter(own).count();
         if self.find_tag(id.as_str()).is_ok_and(|at| self.tags[at].1 as usize > mine) {
             return Some(SmolStr::new(id.as_str()));
         }

@@ -254,3 +254,24 @@ fn what_was_stored_goes_on_where_it_was() {
     assert_eq!(shell.pass(10_000).len(), 1);
     assert_eq!(shell.pass(50_000)[0].change, Change::Reaped);
 }
+
+#[test]
+fn what_registrations_of_a_service_say_alike_is_kept_once() {
+    let mut shell = Shell::new();
+    let alike = |shell: &Shell, id: &str| {
+        let [first, other] = ["a", id].map(|id| &shell.registry.instance(&key("web", id)).unwrap().registration);
+        (std::ptr::eq(first.tags(), other.tags()), std::ptr::eq(first.metadata(), other.metadata()))
+    };
+    let said = json!({"tags": ["v2"], "metadata": {"team": "shop"}});
+    for id in ["a", "b"] {
+        drop(shell.register(id, said.clone()));
+    }
+    drop(shell.register("d", json!({"tags": ["v3"], "metadata": {"team": "shop"}})));
+    // Whoever sent a command may hold its registration for as long as it likes.
+    let kept =
+        Command::Register { key: key("web", "e"), registration: registration(json!({"tags": ["v2"]})), only_new: true };
+    shell.apply(kept.clone()).0.unwrap();
+    assert_eq!(["b", "d", "e"].map(|id| alike(&shell, id)), [(true, true), (false, true), (true, false)]);
+    let Command::Register { registration, .. } = kept else { unreachable!() };
+    assert_eq!(*registration, *shell.registry.instance(&key("web", "e")).unwrap().registration);
+}

@@ -130,15 +130,13 @@ fn what_nobody_says_takes_no_room_and_what_many_say_takes_it_once() {
         let metadata = first.metadata.as_ref().zip(second.metadata.as_ref());
         (particulars.is_some_and(|(a, b)| Arc::ptr_eq(a, b)), metadata.is_some_and(|(a, b)| Arc::ptr_eq(a, b)))
     };
-    let mut alike = with(json!({"address": "10.0.0.8", "tags": ["v2"], "metadata": {"team": "shop"}}));
-    let before = alike.clone();
-    assert_eq!(shared(&alike), (false, false));
-    alike.share(&first);
-    assert_eq!((shared(&alike), alike), ((true, true), before));
-    let mut other = with(json!({"tags": ["v3"], "metadata": {"team": "shop"}}));
-    let before = other.clone();
-    other.share(&first);
-    assert_eq!((shared(&other), other), ((false, true), before));
+    let alike = Arc::new(with(json!({"address": "10.0.0.8", "tags": ["v2"], "metadata": {"team": "shop"}})));
+    let sharing = Arc::clone(&alike).sharing(&first);
+    assert_eq!((shared(&alike), shared(&sharing), &sharing), ((false, false), (true, true), &alike));
+    assert!(Arc::ptr_eq(&sharing, &Arc::clone(&sharing).sharing(&first)), "nothing is left to share");
+    let other = Arc::new(with(json!({"tags": ["v3"], "metadata": {"team": "shop"}})));
+    let sharing = Arc::clone(&other).sharing(&first);
+    assert_eq!((shared(&other), shared(&sharing), &sharing), ((false, false), (false, true), &other));
     let checked =
         first.clone().with_default_checks(&[CheckSpec::from_json(&json!({"kind": "tcp"}), &defaults().check).unwrap()]);
     assert_eq!((checked.checks().len(), checked.tags(), checked.brings_checks), (1, first.tags(), false));
