@@ -20,7 +20,7 @@ use super::calls::{self, Call};
 
 /// What every refusal can be, beside what a call says of itself.
 const REFUSALS: [(u16, &str); 12] = [
-    (400, "The body is not JSON, or broke off."),
+    (400, "The body is not JSON, or broke off; or no `Host` says which host the request is for."),
     (403, "The request comes from a web page of another origin."),
     (404, "What the path names is not there."),
     (405, "The path does not take the method."),
