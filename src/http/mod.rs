@@ -8,6 +8,7 @@ mod batch;
 mod body;
 mod calls;
 mod check;
+mod condition;
 mod console;
 mod entrance;
 mod events;

@@ -64,6 +64,7 @@ impl From<Refusal> for Problem {
                 Self::new(StatusCode::NOT_FOUND, detail)
             }
             Refusal::Exists(_) => Self::new(StatusCode::PRECONDITION_FAILED, detail),
+            Refusal::Absent(_) => Self::new(StatusCode::PRECONDITION_FAILED, detail).of_kind("no-match"),
             Refusal::TooManySubscriptions { .. } => Self::new(StatusCode::CONFLICT, detail),
             Refusal::Clash { .. } => Self { field: Some("tags".to_owned()), ..Self::new(StatusCode::CONFLICT, detail) },
             Refusal::Invalid(invalid) => invalid.into(),

@@ -58,7 +58,7 @@ pub fn names(path: &str) -> Option<(&str, &str)> {
 /// Whether the headers are right, and none asks for a look at who sent the request, for a reply in another encoding, or
 /// for a condition.
 fn is_plain(version: Version, headers: &HeaderMap) -> bool {
-    let asks = [header::ORIGIN, header::ACCEPT_ENCODING, header::IF_NONE_MATCH];
+    let asks = [header::ORIGIN, header::ACCEPT_ENCODING, header::IF_MATCH, header::IF_NONE_MATCH];
     host::is_right(version, headers) && !asks.iter().any(|name| headers.contains_key(name))
 }
 
@@ -122,6 +122,7 @@ mod tests {
             ("DELETE", PATH, json, "{}", None),
             ("DELETE", PATH, ("accept-encoding", "gzip"), "", None),
             ("DELETE", PATH, ("origin", "http://127.0.0.1"), "", None),
+            ("DELETE", PATH, ("if-match", "*"), "", None),
             ("DELETE", PATH, ("if-none-match", "*"), "", None),
         ] {
             let request = Request::builder().method(method).uri(uri).header("host", "a").header(header.0, header.1);

@@ -26,7 +26,7 @@ const REFUSALS: [(u16, &str); 12] = [
     (405, "The path does not take the method."),
     (408, "The body did not come in time."),
     (409, "What is asked for contradicts what there is."),
-    (412, "There is such an instance already."),
+    (412, "There is such an instance already, or none, or nothing has the entity tag that is asked for."),
     (413, "The body is too large."),
     (415, "The body is not JSON, or does not say so."),
     (422, "A name, a value, a member or a parameter is wrong; `field` says which."),
