@@ -158,6 +158,49 @@ fn if_none_match_only_registers() {
 }
 
 #[test]
+fn if_match_only_changes_what_is_there() {
+    let server = Server::start();
+    let send = |method, path: &str, name: &str, value: &str| {
+        let body = json!({ "address": "10.0.0.9", "port": 1 });
+        server.api.send(Request::new(method, path).header(name, value).json(&body))
+    };
+    server.api.put(A, minimal()).expect(201);
+    let before = (server.instance("web", "a"), server.revision());
+    for (method, name, value) in [
+        ("PUT", "If-Match", "\"1\""),
+        ("PUT", "If-Match", "W/\"1\", \"2\""),
+        ("PATCH", "If-Match", "\"1\""),
+        ("DELETE", "If-Match", "\"1\""),
+        ("PATCH", "If-None-Match", "*"),
+        ("DELETE", "If-None-Match", "*"),
+    ] {
+        let refused = send(method, A, name, value).expect(412);
+        assert_eq!(refused.header("Content-Type"), Some("application/problem+json"), "{refused}");
+        assert_eq!((server.instance("web", "a"), server.revision()), before);
+    }
+    const B: &str = "/v1/services/web/instances/b";
+    send("PUT", B, "If-Match", "*").expect(412);
+    // That there is nothing counts first (RFC 9110 §13.2.1).
+    for (method, name, value) in [
+        ("PATCH", "If-Match", "*"),
+        ("DELETE", "If-Match", "*"),
+        ("DELETE", "If-Match", "\"1\""),
+        ("PATCH", "If-None-Match", "*"),
+    ] {
+        send(method, B, name, value).expect(404);
+    }
+    assert_eq!(server.revision(), before.1);
+    for (method, name, value, status) in [
+        ("PUT", "If-Match", "*", 200),
+        ("PATCH", "If-Match", "*", 200),
+        ("PUT", "If-None-Match", "\"1\"", 200),
+        ("DELETE", "If-Match", "*", 204),
+    ] {
+        send(method, A, name, value).expect(status);
+    }
+}
+
+#[test]
 fn post_makes_ids() {
     let server = Server::start();
     let mut locations = Vec::new();

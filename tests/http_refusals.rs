@@ -459,6 +459,53 @@ fn a_client_that_sends_far_too_much_is_told_so() {
     }
 }
 
+/// Sends a request as it is written, and returns all that comes back. `request` ends with its headers.
+fn exchange(server: &Server, request: &str, body: &str) -> String {
+    let mut connection = TcpStream::connect(server.api.authority()).expect("a connection");
+    connection.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout above zero");
+    let length = body.len();
+    let head = format!("{request}Connection: close\r\nContent-Length: {length}\r\n\r\n");
+    connection.write_all((head + body).as_bytes()).expect("the request is taken");
+    let mut reply = String::new();
+    connection.read_to_string(&mut reply).expect("a reply and the end");
+    reply
+}
+
+#[test]
+fn a_request_says_once_which_host_it_is_for() {
+    let server = server();
+    let body = registration(json!({})).to_string();
+    // Reads, and each write that has a short way of its own.
+    let put = format!("PUT {B}");
+    let calls = [
+        ("GET /healthz", "", 200),
+        ("GET /nothing", "", 404),
+        ("PUT /v1/services/web/instances/a/heartbeat", "", 204),
+        (&put, &body, 200),
+        ("DELETE /v1/services/web/instances/c", "", 404),
+    ];
+    server.api.put(B, registration(json!({}))).expect(201);
+    for (call, body, usual) in calls {
+        for (version, hosts, refused) in [
+            ("1.1", "", true),
+            ("1.1", "Host: srvd\r\nHost: srvd\r\n", true),
+            ("1.1", "Host: srvd, other\r\n", true),
+            ("1.1", "Host: http://srvd\r\n", true),
+            ("1.0", "Host: srvd\r\nhost: srvd\r\n", true),
+            ("1.1", "Host: srvd\r\n", false),
+            ("1.1", "Host:\r\n", false),
+            ("1.1", "Host: [::1]:8053\r\n", false),
+            ("1.0", "", false),
+        ] {
+            let request = format!("{call} HTTP/{version}\r\n{hosts}Content-Type: application/json\r\n");
+            let reply = exchange(&server, &request, body);
+            let status = if refused { 400 } else { usual };
+            assert!(reply.starts_with(&format!("HTTP/{version} {status} ")), "{request}{reply}");
+            assert_eq!(reply.contains("urn:srvd:problem:wrong-host"), refused, "{request}{reply}");
+        }
+    }
+}
+
 #[test]
 fn a_body_in_a_coding_is_415() {
     let server = server();

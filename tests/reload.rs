@@ -235,6 +235,27 @@ fn a_wrong_configuration_changes_nothing() {
 }
 
 #[test]
+fn a_serial_that_the_live_zone_has_of_its_own_is_the_operators() {
+    let live =
+        |serial: u32, host: u32| format!("$TTL 60\n@ SOA ns hostmaster {serial} 2 3 4 5\nwww A 192.0.2.{host}\n");
+    let setup = Setup::new().zone("svc.local.zone", &live(2_026_000_001, 1));
+    let server = setup.start();
+    server.register("web", "a", json!({ "address": "10.0.0.1", "port": 80 }));
+    assert_eq!(server.serial(), 2_026_000_001, "whatever is registered");
+    let revision = server.revision();
+    for (serial, host, unnoticed) in [(2_026_000_001, 2, true), (2_026_000_002, 3, false), (2_026_000_001, 3, true)] {
+        setup.clone().zone("svc.local.zone", &live(serial, host));
+        let log = reload(&server);
+        server.dig("www.svc.local A").answers("A", &[&format!("192.0.2.{host}")]);
+        assert_eq!(server.serial(), serial);
+        let warned =
+            log.lines().any(|line| line.contains("WARN") && line.contains("svc.local.") && line.contains("serial"));
+        assert_eq!(warned, unnoticed, "{serial} {host}: {log}");
+    }
+    assert_eq!(server.revision(), revision + 3, "each is a change");
+}
+
+#[test]
 fn what_the_live_zone_answers_takes_a_revision() {
     let setup = Setup::new().config("").zone("svc.local.zone", "www 60 A 192.0.2.1\n").zone("a.test.zone", &zone(1));
     let server = setup.start();

@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::Path;
 use std::process::Command;
 
 use common::server::shown;
@@ -77,6 +78,38 @@ fn flags_and_variables_are_checked_like_the_file() {
     Setup::new().set("leases.ttl", "soon").start_refused().names(&["leases.ttl"]);
     Setup::new().env("SRVD_HEALTH_FALL", "none").start_refused().names(&["SRVD_HEALTH_FALL"]);
     Setup::new().http("0.0.0.0:0").start_refused().names(&["http.insecure"]);
+}
+
+#[test]
+fn what_was_typed_wrong_is_usage_and_what_is_found_wrong_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (right, wrong) = (directory.path().join("right.toml"), directory.path().join("wrong.toml"));
+    fs::write(&right, "").expect("the directory is ours");
+    fs::write(&wrong, WRONG).expect("the directory is ours");
+    let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let taken = held.local_addr().expect("a bound socket").to_string();
+    let code = |command: &str, config: &Path, flags: &[&str]| {
+        let mut srvd = Command::new(env!("CARGO_BIN_EXE_srvd"));
+        let output = srvd.arg(command).arg("--config").arg(config).args(flags).output().expect("srvd runs");
+        output.status.code()
+    };
+    for (flags, usage) in [
+        (["--set", "x"], true),
+        (["--set", "dns.zne=a.example"], true),
+        (["--set", "dns.record_ttl=five"], true),
+        (["--dns", "nowhere"], true),
+        (["--http", "0.0.0.0:0"], true),
+        (["--sett", "dns.zone=a.example"], true),
+        (["--set", "dns.zone=a.example"], false),
+    ] {
+        for command in ["check", "serve"] {
+            // What the file has wrong, too, changes nothing about that.
+            let expected = if usage { 2 } else { 1 };
+            assert_eq!(code(command, &wrong, &flags), Some(expected), "{command} {flags:?}");
+        }
+        assert_eq!(code("check", &right, &flags), Some(if usage { 2 } else { 0 }), "check {flags:?}");
+    }
+    assert_eq!(code("serve", &right, &["--set", "store.kind=memory", "--http", &taken]), Some(1));
 }
 
 #[test]

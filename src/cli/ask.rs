@@ -68,16 +68,16 @@ pub(super) fn run(ask: &dyn Ask, streams: &mut Streams<'_>) -> Exit {
         (false, None) => answer(ask, streams.input, streams.screen)
             .and_then(|text| print(streams.output, &text).map(|_| Exit::Done).map_err(Failure::Output)),
     };
-    finish(done, streams.errors)
+    finish(done, ask.connection().output, streams.errors)
 }
 
 /// Tells what went wrong, if anything did, and says how it ended.
-pub(super) fn finish(done: Result<Exit, Failure>, errors: &mut dyn Write) -> Exit {
+pub(super) fn finish(done: Result<Exit, Failure>, form: Output, errors: &mut dyn Write) -> Exit {
     match done {
         Ok(exit) => exit,
         Err(failure) => {
             // Nobody is left to be told when standard error is gone, too.
-            let _ = writeln!(errors, "srvd: {failure}");
+            let _ = writeln!(errors, "{}", failure.told(form));
             failure.exit()
         }
     }

@@ -16,7 +16,7 @@ use hyper::{Method, Response, body::Incoming};
 
 use super::client::{Call, Client, ClientError};
 use super::connection::{Connection, Output};
-use super::exit::{Exit, Failure};
+use super::exit::{self, Exit, Failure};
 use super::problem::Problem;
 use super::progress::Progress;
 use super::target::Target;
@@ -64,11 +64,15 @@ pub fn backup(args: &BackupArgs) -> ExitCode {
             Exit::Done.into()
         }
         Err(error) => {
-            eprintln!("srvd: {error}");
-            match &error {
-                Unsaved::Asked(failure) => failure.exit().into(),
-                Unsaved::File { .. } | Unsaved::NotWhole { .. } => Exit::Refused.into(),
-            }
+            let form = args.connection.output;
+            let (told, exit) = match &error {
+                Unsaved::Asked(failure) => (failure.told(form), failure.exit()),
+                Unsaved::File { .. } | Unsaved::NotWhole { .. } => {
+                    (exit::told(&error.to_string(), form), Exit::Refused)
+                }
+            };
+            eprintln!("{told}");
+            exit.into()
         }
     }
 }

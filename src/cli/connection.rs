@@ -17,7 +17,7 @@ pub struct Connection {
     )]
     #[arg(help_heading = "Server")]
     pub server: ServerUrl,
-    /// A table for people, or the JSON body of the reply as it came
+    /// A table for people, or the JSON body of the reply as it came; then failures are JSON, too, on standard error
     #[arg(long, value_name = "FORM", value_enum, default_value_t = Output::Table, help_heading = "Server")]
     pub output: Output,
 }

@@ -7,8 +7,10 @@ use std::io;
 use std::process::ExitCode;
 
 use hyper::StatusCode;
+use serde_json::json;
 
 use super::client::ClientError;
+use super::connection::Output;
 use super::problem::Problem;
 use crate::client::TransportError;
 
@@ -48,7 +50,26 @@ pub(super) enum Failure {
     Output(io::Error),
 }
 
+/// What went wrong, on one line: words for people, for programs an object.
+pub(super) fn told(words: &str, form: Output) -> String {
+    match form {
+        Output::Table => format!("srvd: {words}"),
+        Output::Json => json!({"error": words}).to_string(),
+    }
+}
+
 impl Failure {
+    /// The same, with the problem document for programs where the server sent one.
+    pub(super) fn told(&self, form: Output) -> String {
+        let words = self.to_string();
+        match (form, self) {
+            (Output::Json, Self::Refused { problem: Problem { document: Some(document), .. }, .. }) => {
+                json!({"error": words, "problem": document}).to_string()
+            }
+            _ => told(&words, form),
+        }
+    }
+
     /// The exit code that says so.
     pub(super) fn exit(&self) -> Exit {
         match self {

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::ask::{self, Ask, Page, Streams};
 use super::client::{Call, Client, ClientError};
-use super::connection::Output;
-use super::exit::{Exit, Failure};
+use super::connection::{Connection, Output};
+use super::exit::{self, Exit, Failure};
 use super::problem::Problem;
 use super::sse::{Parser, TooLong};
 
@@ -61,9 +61,10 @@ async fn follow(ask: &dyn Ask, call: &Call, streams: &mut Streams<'_>) -> Result
             Broken::Failed(failure) => return Err(failure),
             Broken::Lost => {}
         }
-        let server = &ask.connection().server;
+        let Connection { server, output } = ask.connection();
+        let words = format!("the connection to {server} ended; opening another");
         // Nobody is left to be told when standard error is gone, too.
-        let _ = writeln!(streams.errors, "srvd: the connection to {server} ended; opening another");
+        let _ = writeln!(streams.errors, "{}", exit::told(&words, *output));
         parser.start_over();
         body = loop {
             tokio::time::sleep(parser.retry.unwrap_or(RETRY)).await;

@@ -178,10 +178,11 @@ impl ClientCommand {
             Self::Register(args) => register_many::file(args).map(|path| path.map(|path| (args, path))),
             _ => Ok(None),
         };
+        let form = self.ask().connection().output;
         match many.map_err(exit::Failure::Usage) {
             Ok(None) => ask::run(self.ask(), streams),
-            Ok(Some((args, path))) => ask::finish(register_many::run(args, path, streams), streams.errors),
-            Err(failure) => ask::finish(Err(failure), streams.errors),
+            Ok(Some((args, path))) => ask::finish(register_many::run(args, path, streams), form, streams.errors),
+            Err(failure) => ask::finish(Err(failure), form, streams.errors),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A refusal in words: the RFC 9457 problem document of a reply, as one line for people.
 
 use hyper::StatusCode;
+use serde_json::Value;
 
 use super::show::printable;
 use crate::client;
@@ -11,6 +12,8 @@ pub(super) struct Problem {
     /// The path of the member or parameter that is wrong.
     field: Option<String>,
     detail: String,
+    /// All of it, if it is one.
+    pub(super) document: Option<Box<Value>>,
 }
 
 impl Problem {
@@ -19,7 +22,9 @@ impl Problem {
         let problem = client::Problem::read(status, body);
         let words = problem.detail.or(problem.title);
         let detail = words.unwrap_or_else(|| format!("the server answered {status} without saying why"));
-        Self { field: problem.field.as_deref().map(printable), detail: printable(&detail) }
+        let field = problem.field.as_deref().map(printable);
+        let document = serde_json::from_slice(body).ok().filter(Value::is_object).map(Box::new);
+        Self { field, detail: printable(&detail), document }
     }
 
     /// The problem as `SUBJECT: FIELD: DETAIL`, without the parts that are unknown or that the detail names itself.

@@ -18,7 +18,7 @@ use super::ask::{self, Streams};
 use super::client::{Call, Client, Reply};
 use super::connection::Output;
 use super::document::{self, Ended};
-use super::exit::{Exit, Failure};
+use super::exit::{self, Exit, Failure};
 use super::problem::Problem;
 use super::progress::Progress;
 use super::register::RegisterArgs;
@@ -200,25 +200,22 @@ impl<'a> Work<'a> {
         errors: &mut dyn io::Write,
     ) -> Result<Exit, Failure> {
         let Self { args, tally, sent, .. } = self;
+        let form = args.connection.output;
         // Nobody is left to be told when standard error is gone, too.
-        for refusal in &tally.told {
-            let _ = writeln!(errors, "srvd: {refusal}");
-        }
+        let mut tell = |words: &str| drop(writeln!(errors, "{}", exit::told(words, form)));
+        tally.told.iter().for_each(|refusal| tell(refusal));
         let untold = tally.refused - tally.told.len() as u64;
         if untold > 0 {
-            let _ = writeln!(errors, "srvd: {untold} more were refused");
+            tell(&format!("{untold} more were refused"));
         }
         if let Err(failure) = ended {
             if sent > 0 {
-                let _ = writeln!(
-                    errors,
-                    "srvd: stopped after entry {sent} ({}); it does no harm to run this again",
-                    tally.in_words()
-                );
+                let so_far = tally.in_words();
+                tell(&format!("stopped after entry {sent} ({so_far}); it does no harm to run this again"));
             }
             return Err(failure);
         }
-        if args.connection.output == Output::Table {
+        if form == Output::Table {
             ask::print(output, tally.in_words().as_bytes()).map_err(Failure::Output)?;
         }
         Ok(if tally.refused == 0 { Exit::Done } else { Exit::Refused })
@@ -255,7 +252,9 @@ mod tests {
             let line = ["register", "--file", "-", "--weight", "7", "--output", form];
             let outcome = srvd(&responder.url(), &line, entries.as_bytes());
             assert_eq!((outcome.exit, outcome.output), (Exit::Refused, printed));
-            assert_eq!(outcome.errors, "srvd: entry 3 (?/?): `service` is missing\n");
+            let why = "entry 3 (?/?): `service` is missing";
+            let told = if form == "json" { format!("{{\"error\":\"{why}\"}}") } else { format!("srvd: {why}") };
+            assert_eq!(outcome.errors, told + "\n");
             let request = responder.request();
             let body = r#"{"operations":[{"register":{"service":"web","id":"a","weight":7}},{"register":{"service":"web","id":"b","weight":7}},{"register":{"weight":7}}]}"#;
             assert!(request.starts_with("POST /v1/batch ") && request.ends_with(body), "{request}");

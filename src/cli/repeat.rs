@@ -46,7 +46,7 @@ pub(super) fn run(ask: &dyn Ask, every: Duration, streams: &mut Streams<'_>) -> 
         let text = match ask::answer(ask, streams.input, streams.screen) {
             Ok(text) => text,
             Err(failure) if page.last.is_none() => return Err(failure),
-            Err(failure) => told(&failure, ask.connection().output).into_bytes(),
+            Err(failure) => failure.told(ask.connection().output).into_bytes(),
         };
         let is_read = match ask.connection().output {
             Output::Table if streams.screen.is_terminal() => {
@@ -59,14 +59,6 @@ pub(super) fn run(ask: &dyn Ask, every: Duration, streams: &mut Streams<'_>) -> 
             return Ok(Exit::Done);
         }
         std::thread::sleep(every);
-    }
-}
-
-/// A failure among replies, in their form.
-fn told(failure: &Failure, output: Output) -> String {
-    match output {
-        Output::Table => format!("srvd: {failure}"),
-        Output::Json => serde_json::json!({"error": failure.to_string()}).to_string(),
     }
 }
 
@@ -165,7 +157,8 @@ mod tests {
         let responder = Responder::each(&[&one, &gone, &one]);
         let (ended, printed) = watched(&responder, &["instances", "web", "--watch", "--output", "json"], 2);
         assert_eq!(ended, Ok(Exit::Done));
-        assert_eq!(printed, "{\"instances\":[{\"id\":\"a\"}]}\n{\"error\":\"there is no service web\"}\n");
+        let gone = r#"{"error":"there is no service web","problem":{"detail":"there is no service web"}}"#;
+        assert_eq!(printed, format!("{{\"instances\":[{{\"id\":\"a\"}}]}}\n{gone}\n"));
         responder.request();
     }
 

@@ -6,6 +6,7 @@ use std::io::Write;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use serde_json::{Value, json};
 
 use super::ask::Streams;
 use super::responder::{Responder, held_port};
@@ -282,13 +283,18 @@ fn refused() {
         ("services", "502 Bad Gateway", "<html>", "srvd: the server answered 502 Bad Gateway without saying why\n"),
         ("services", "301 Moved", "", "srvd: the server answered 301 Moved Permanently without saying why\n"),
     ] {
-        for form in ["table", "json"] {
-            let mut words: Vec<_> = line.split(' ').collect();
-            words.extend(["--output", form]);
-            let outcome = srvd(&Responder::json(status, body).url(), &words, b"");
-            assert_eq!(outcome.exit, Exit::Refused, "{line}");
-            assert_eq!((outcome.output.as_str(), outcome.errors.as_str()), ("", errors), "{line}");
-        }
+        let mut words: Vec<_> = line.split(' ').collect();
+        let outcome = srvd(&Responder::json(status, body).url(), &words, b"");
+        assert_eq!(outcome.exit, Exit::Refused, "{line}");
+        assert_eq!((outcome.output.as_str(), outcome.errors.as_str()), ("", errors), "{line}");
+        // Programs get the same in an object on a line, with what the server said if that was JSON.
+        words.extend(["--output", "json"]);
+        let outcome = srvd(&Responder::json(status, body).url(), &words, b"");
+        let said = serde_json::from_str::<Value>(body).map(|problem| json!({"problem": problem})).unwrap_or(json!({}));
+        let mut expected = json!({"error": errors.trim_end().trim_start_matches("srvd: ")});
+        expected.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
+        assert_eq!((outcome.exit, outcome.output.as_str()), (Exit::Refused, ""), "{line}");
+        assert_eq!(outcome.errors, format!("{expected}\n"), "{line}");
     }
 }
 
@@ -321,6 +327,30 @@ fn unreachable() {
         let outcome = srvd(&url, &[command], b"");
         assert_eq!((outcome.exit, outcome.output.as_str()), (Exit::Unreachable, ""));
         assert!(outcome.errors.starts_with(&format!("srvd: cannot reach {url}: ")), "{}", outcome.errors);
+    }
+}
+
+#[test]
+fn programs_are_told_of_every_failure_in_json() {
+    let (away, _held) = held_port();
+    let responder = Responder::json("200 OK", "<html>");
+    let nobody = responder.url();
+    for (server, line, exit, words) in [
+        (&away, "services", Exit::Unreachable, "cannot reach "),
+        (&away, "watch", Exit::Unreachable, "cannot reach "),
+        (&away, "services --watch", Exit::Unreachable, "cannot reach "),
+        (&away, "update web a", Exit::Usage, "there is nothing to change"),
+        (&away, "register --file - --id a", Exit::Usage, "--id: name a SERVICE"),
+        (&away, "register --file -", Exit::Usage, "--file -: entry 1 is no JSON object"),
+        (&nobody, "services", Exit::Refused, "not in JSON"),
+    ] {
+        let words_of_line: Vec<_> = line.split(' ').chain(["--output", "json"]).collect();
+        let outcome = srvd(server, &words_of_line, b"web");
+        assert_eq!((outcome.exit, outcome.output.as_str()), (exit, ""), "{line}");
+        assert_eq!(outcome.errors.lines().count(), 1, "{line}: {}", outcome.errors);
+        let told: Value = serde_json::from_str(&outcome.errors).unwrap();
+        assert!(told["error"].as_str().unwrap().contains(words), "{line}: {told}");
+        assert!(told.get("problem").is_none(), "{told}");
     }
 }
 

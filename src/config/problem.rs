@@ -89,6 +89,12 @@ impl Problems {
         Self(problems)
     }
 
+    /// Whether anything was typed wrong, which can be told without starting.
+    pub fn are_of_usage(&self) -> bool {
+        let is_typed = |problem: &Problem| matches!(problem.origin, Origin::Flag(_));
+        self.0.iter().any(|problem| is_typed(problem) && !matches!(problem.reason, Reason::AtStart(_)))
+    }
+
     pub fn as_slice(&self) -> &[Problem] {
         &self.0
     }

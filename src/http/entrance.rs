@@ -5,8 +5,9 @@
 //! count, each with allocations of its own. These need nothing of that, so they are recognised here as they stand in the
 //! request: a bare heartbeat is renewed in the index and answered at once, an instance that is put or deleted goes straight
 //! to the engine ([`mod@write`]). The answers and the figures are those of the router. Whatever is not exactly that takes the
-//! complete way, from its start: parameters, an `Origin`, a name that is spelled in another way, and of a heartbeat a body,
-//! a name that is not registered, a lease that has run out. So does everything while calls are traced.
+//! complete way, from its start: parameters, an `Origin`, a `Host` that is not right, a name that is spelled in another way,
+//! and of a heartbeat a body, a name that is not registered, a lease that has run out. So does everything while calls are
+//! traced.
 
 mod write;
 
@@ -18,7 +19,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, StatusCode, Version, header};
 use axum::response::Response;
 use axum::routing::future::RouteFuture;
 use futures_util::future::Either;
@@ -28,7 +29,7 @@ use tower::{BoxError, Service as _};
 use super::access::{Line, Route};
 use super::requests::HEARTBEAT;
 use super::serve::Peer;
-use super::{Api, router, stamped};
+use super::{Api, host, router, stamped};
 use crate::telemetry::traces;
 
 /// The whole API, behind its entrance. Cheap to clone.
@@ -114,7 +115,7 @@ fn bare_heartbeat<B: HttpBody>(request: &Request<B>) -> Option<(&str, &str)> {
     let bare = request.method() == Method::PUT
         && request.uri().query().is_none()
         && request.body().is_end_stream()
-        && is_plain(request.headers());
+        && is_plain(request.version(), request.headers());
     bare.then_some(named)
 }
 
@@ -123,11 +124,13 @@ fn names(path: &str) -> Option<(&str, &str)> {
     write::names(path.strip_suffix("/heartbeat")?)
 }
 
-/// Whether no header asks for a look at who sent the request, or at how the reply may be encoded: one without a body is
-/// good for everyone but those who exclude it with a weight (RFC 9110 §12.5.3).
-fn is_plain(headers: &HeaderMap) -> bool {
+/// Whether the headers are right, and none asks for a look at who sent the request, or at how the reply may be encoded:
+/// one without a body is good for everyone but those who exclude it with a weight (RFC 9110 §12.5.3).
+fn is_plain(version: Version, headers: &HeaderMap) -> bool {
     let weighted = |value: &axum::http::HeaderValue| value.as_bytes().contains(&b';');
-    !headers.contains_key(header::ORIGIN) && !headers.get_all(header::ACCEPT_ENCODING).iter().any(weighted)
+    host::is_right(version, headers)
+        && !headers.contains_key(header::ORIGIN)
+        && !headers.get_all(header::ACCEPT_ENCODING).iter().any(weighted)
 }
 
 /// The reply of the router, in `headers` that are needed no more.
@@ -168,16 +171,17 @@ mod tests {
         const PATH: &str = "/v1/services/web/instances/a/heartbeat";
         let parameters = format!("{PATH}?");
         for (method, uri, header, body, bare) in [
-            ("PUT", PATH, ("host", "a"), "", true),
+            ("PUT", PATH, ("accept", "*/*"), "", true),
             ("PUT", PATH, ("accept-encoding", "gzip, deflate"), "", true),
             ("PUT", PATH, ("accept-encoding", "identity;q=0"), "", false),
             ("PUT", PATH, ("origin", "http://127.0.0.1"), "", false),
-            ("PUT", PATH, ("host", "a"), "{}", false),
-            ("PUT", &parameters, ("host", "a"), "", false),
-            ("POST", PATH, ("host", "a"), "", false),
-            ("PUT", "/v1/heartbeats", ("host", "a"), "", false),
+            ("PUT", PATH, ("host", "b"), "", false),
+            ("PUT", PATH, ("accept", "*/*"), "{}", false),
+            ("PUT", &parameters, ("accept", "*/*"), "", false),
+            ("POST", PATH, ("accept", "*/*"), "", false),
+            ("PUT", "/v1/heartbeats", ("accept", "*/*"), "", false),
         ] {
-            let request = Request::builder().method(method).uri(uri).header(header.0, header.1);
+            let request = Request::builder().method(method).uri(uri).header("host", "a").header(header.0, header.1);
             let request = request.body(Body::from(body)).unwrap();
             assert_eq!(bare_heartbeat(&request).is_some(), bare, "{method} {uri} {header:?} {body}");
         }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rand::RngExt;
 use serde_json::Value;
 
 use super::body::{JsonBody, UsualBody};
+use super::condition::{self, Condition};
 use super::params::{Params, Segments};
 use super::problem::Problem;
 use super::{Api, Peer, plain, render};
@@ -28,7 +29,7 @@ pub async fn register(
     Extension(peer): Extension<Peer>,
     Segments(path): Segments<(String, String)>,
     params: Params,
-    headers: HeaderMap,
+    condition: Condition,
     body: UsualBody,
 ) -> Result<Response, Problem> {
     let key = key(&path)?;
@@ -38,9 +39,13 @@ pub async fn register(
         Some(registration) => registration,
         None => Arc::new(unusual(&api, &key, body.value()?, peer)?),
     };
-    let only_new = headers.get(header::IF_NONE_MATCH).is_some_and(|value| value == "*");
-    let done = api.engine.write(Command::Register { key, registration, only_new }).await?;
-    Ok(reply(&api, done))
+    let command = match condition {
+        Condition::Any => Command::Register { key, registration, only_new: false },
+        Condition::Absent => Command::Register { key, registration, only_new: true },
+        Condition::Present => Command::Replace { key, registration },
+        Condition::Never => return Err(condition::unmatched()),
+    };
+    Ok(reply(&api, api.engine.write(command).await?))
 }
 
 /// The registration that a body is which is written in another way than most.
@@ -89,10 +94,12 @@ pub async fn patch(
     Extension(peer): Extension<Peer>,
     Segments(path): Segments<(String, String)>,
     params: Params,
+    condition: Condition,
     JsonBody { value: body, .. }: JsonBody,
 ) -> Result<Response, Problem> {
     let key = key(&path)?;
     params.finish()?;
+    condition.allows_change(&api, &key)?;
     let patch = body.ok_or(Invalid::from(Reason::Missing))?;
     agrees(&patch, "service", key.service.as_str())?;
     agrees(&patch, "id", key.id.as_str())?;
@@ -105,9 +112,11 @@ pub async fn deregister(
     State(api): State<Api>,
     Segments(path): Segments<(String, String)>,
     params: Params,
+    condition: Condition,
 ) -> Result<StatusCode, Problem> {
     let key = key(&path)?;
     params.finish()?;
+    condition.allows_change(&api, &key)?;
     api.engine.write(Command::Deregister { key }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

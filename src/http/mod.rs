@@ -8,12 +8,14 @@ mod batch;
 mod body;
 mod calls;
 mod check;
+mod condition;
 mod console;
 mod entrance;
 mod events;
 mod explain;
 mod heartbeats;
 mod history;
+mod host;
 mod instances;
 mod items;
 mod listing;
@@ -46,7 +48,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
@@ -140,7 +142,7 @@ pub fn router(api: Api) -> Router {
         .merge(others)
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
-        .layer(middleware::from_fn(origin::guard))
+        .layer(middleware::from_fn(guard))
         .layer(middleware::from_fn_with_state(api.clone(), with_revision))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(api.clone(), requests::count))
@@ -150,6 +152,15 @@ pub fn router(api: Api) -> Router {
 /// Before the state is loaded there is nothing to read, and nothing could be kept.
 async fn once_loaded(State(api): State<Api>, request: Request, next: Next) -> Response {
     if api.engine.index().is_loaded() { next.run(request).await } else { problem::loading() }
+}
+
+/// Refuses what is not for this server to do, whatever it is.
+async fn guard(request: Request, next: Next) -> Response {
+    let (version, method, headers) = (request.version(), request.method(), request.headers());
+    match host::check(version, headers).and_then(|()| origin::check(method, headers)) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
 }
 
 async fn with_revision(State(api): State<Api>, request: Request, next: Next) -> Response {

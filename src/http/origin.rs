@@ -7,21 +7,19 @@
 
 use std::net::IpAddr;
 
-use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
 
-pub async fn guard(request: Request, next: Next) -> Response {
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if changes && !is_allowed(request.headers()) {
+/// Refuses a request of another origin that changes something.
+pub fn check(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    let changes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if changes && !is_allowed(headers) {
         let detail = "pages of other origins may not change anything here";
-        return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     }
-    next.run(request).await
+    Ok(())
 }
 
 fn is_allowed(headers: &HeaderMap) -> bool {

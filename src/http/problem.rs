@@ -16,29 +16,35 @@ const RETRY_AFTER_S: u16 = 1;
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
+    kind: &'static str,
     detail: String,
     field: Option<String>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), field: None }
+        Self { status, kind: usual_kind(status), detail: detail.into(), field: None }
     }
 
-    fn kind(&self) -> &'static str {
-        match self.status {
-            StatusCode::BAD_REQUEST => "not-json",
-            StatusCode::FORBIDDEN => "foreign-origin",
-            StatusCode::NOT_FOUND => "not-found",
-            StatusCode::METHOD_NOT_ALLOWED => "method-not-allowed",
-            StatusCode::CONFLICT => "conflict",
-            StatusCode::PRECONDITION_FAILED => "exists",
-            StatusCode::PAYLOAD_TOO_LARGE => "too-large",
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported-media-type",
-            StatusCode::UNPROCESSABLE_ENTITY => "invalid",
-            StatusCode::SERVICE_UNAVAILABLE => "unavailable",
-            _ => "failed",
-        }
+    /// The same, of another kind than most with its status.
+    pub fn of_kind(self, kind: &'static str) -> Self {
+        Self { kind, ..self }
+    }
+}
+
+fn usual_kind(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "not-json",
+        StatusCode::FORBIDDEN => "foreign-origin",
+        StatusCode::NOT_FOUND => "not-found",
+        StatusCode::METHOD_NOT_ALLOWED => "method-not-allowed",
+        StatusCode::CONFLICT => "conflict",
+        StatusCode::PRECONDITION_FAILED => "exists",
+        StatusCode::PAYLOAD_TOO_LARGE => "too-large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported-media-type",
+        StatusCode::UNPROCESSABLE_ENTITY => "invalid",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        _ => "failed",
     }
 }
 
@@ -46,7 +52,7 @@ impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
         let detail = invalid.to_string();
         let field = Some(invalid.field).filter(|field| !field.is_empty());
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail, field }
+        Self { field, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
 }
 
@@ -58,8 +64,9 @@ impl From<Refusal> for Problem {
                 Self::new(StatusCode::NOT_FOUND, detail)
             }
             Refusal::Exists(_) => Self::new(StatusCode::PRECONDITION_FAILED, detail),
+            Refusal::Absent(_) => Self::new(StatusCode::PRECONDITION_FAILED, detail).of_kind("no-match"),
             Refusal::TooManySubscriptions { .. } => Self::new(StatusCode::CONFLICT, detail),
-            Refusal::Clash { .. } => Self { status: StatusCode::CONFLICT, detail, field: Some("tags".to_owned()) },
+            Refusal::Clash { .. } => Self { field: Some("tags".to_owned()), ..Self::new(StatusCode::CONFLICT, detail) },
             Refusal::Invalid(invalid) => invalid.into(),
         }
     }
@@ -84,7 +91,7 @@ impl Problem {
     /// The problem document.
     pub fn document(&self) -> Value {
         let mut document = Map::new();
-        document.insert("type".into(), format!("urn:srvd:problem:{}", self.kind()).into());
+        document.insert("type".into(), format!("urn:srvd:problem:{}", self.kind).into());
         document.insert("title".into(), self.status.canonical_reason().unwrap_or("Error").into());
         document.insert("status".into(), self.status.as_u16().into());
         document.insert("detail".into(), self.detail.as_str().into());

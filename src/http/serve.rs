@@ -154,3 +154,65 @@ async fn carry(connection: impl Future<Output = hyper::Result<()>>, peer: Socket
     }
     drop(slot);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use hyper::body::Incoming;
+    use hyper::{Request, Response};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: srvd\r\n\r\n";
+
+    /// The client's end of a connection that is carried until `stop`.
+    fn connect(stop: &CancellationToken) -> DuplexStream {
+        let (client, server) = tokio::io::duplex(1024);
+        let asked = Arc::<Asked>::default();
+        let noted = Arc::clone(&asked);
+        let service = service_fn(move |_: Request<Incoming>| {
+            noted.note();
+            std::future::ready(Ok::<_, Infallible>(Response::new("done".to_owned())))
+        });
+        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service);
+        tokio::spawn(until_stopped(connection, asked, stop.clone()));
+        client
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_just_connected_has_a_moment_to_ask() {
+        let moment = Duration::from_millis(1);
+        for (pause, answered) in [(Duration::ZERO, true), (FIRST - moment, true), (FIRST + moment, false)] {
+            let stop = CancellationToken::new();
+            let mut client = connect(&stop);
+            stop.cancel();
+            sleep(pause).await;
+            assert_eq!(client.write_all(REQUEST).await.is_ok(), answered, "{pause:?}");
+            let mut reply = String::new();
+            client.read_to_string(&mut reply).await.unwrap();
+            assert_eq!(reply.starts_with("HTTP/1.1 200 "), answered, "{pause:?}: {reply:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_asked_before_is_let_go_at_once() {
+        for (asks, kept) in [(true, Duration::ZERO), (false, FIRST)] {
+            let stop = CancellationToken::new();
+            let mut client = connect(&stop);
+            let mut reply = Vec::new();
+            if asks {
+                client.write_all(REQUEST).await.unwrap();
+                while !reply.ends_with(b"done") {
+                    client.read_buf(&mut reply).await.unwrap();
+                }
+            }
+            let began = Instant::now();
+            stop.cancel();
+            assert_eq!(client.read_buf(&mut reply).await.unwrap(), 0);
+            assert_eq!(began.elapsed(), kept);
+        }
+    }
+}

@@ -22,6 +22,8 @@ impl Registry {
             Command::Register { key, registration, only_new } => {
                 self.register(key, registration, only_new, now, changes)
             }
+            Command::Replace { key, .. } if self.instance(&key).is_none() => Err(Refusal::Absent(key)),
+            Command::Replace { key, registration } => self.register(key, registration, false, now, changes),
             Command::Patch { key, patch, from } => self.patch(key, patch, from, now, changes),
             Command::Deregister { key } => self.remove(key, Change::Deregistered, changes),
             Command::Heartbeat { key, report, pressure } => self.heartbeat(key, report, pressure, now, changes),

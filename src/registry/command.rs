@@ -22,6 +22,11 @@ pub enum Command {
         registration: Arc<Registration>,
         only_new: bool,
     },
+    /// Replaces the whole registration of an instance, and never registers.
+    Replace {
+        key: Key,
+        registration: Arc<Registration>,
+    },
     /// Merges a JSON patch (RFC 7396) into a registration. `from` is the address that `auto` means.
     Patch {
         key: Key,
@@ -121,6 +126,8 @@ pub enum Refusal {
     TooManySubscriptions { max: usize },
     #[error("{0} is registered already")]
     Exists(Key),
+    #[error("there is no instance {0} to replace")]
+    Absent(Key),
     #[error("`{label}` would name both an instance and a tag of service {service}; choose another id or tag")]
     Clash { service: ServiceName, label: SmolStr },
     #[error(transparent)]

@@ -88,6 +88,9 @@ fn registering_twice_replaces_or_renews() {
     assert_eq!((events[0].change, events[0].revision), (Change::Updated, Revision(2)));
     let only_new = Command::Register { key: key("web", "a"), registration: registration(json!({})), only_new: true };
     assert_eq!(shell.apply(only_new).0.unwrap_err(), Refusal::Exists(key("web", "a")));
+    let replace = |id| Command::Replace { key: key("web", id), registration: registration(json!({"weight": 6})) };
+    assert!(matches!(shell.apply(replace("a")).0, Ok(Done::Replaced(_))));
+    assert_eq!(shell.apply(replace("b")).0.unwrap_err(), Refusal::Absent(key("web", "b")));
 }
 
 #[test]

@@ -21,9 +21,9 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle};
 
-use crate::cli::ConfigArgs;
+use crate::cli::{ConfigArgs, Exit};
 use crate::cluster::ServerId;
-use crate::config::{Config, Loaded, Setting, Sources, StoreKind};
+use crate::config::{Config, Loaded, Problems, Setting, Sources, StoreKind};
 use crate::dns::{self, RateLimiter, Responder};
 use crate::engine::{Checks, Clock, Deliveries, Engine, Standstill, Work};
 use crate::health;
@@ -81,7 +81,8 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
         Err(error) => {
             let text = format!("{error:#}");
             text.lines().for_each(|line| eprintln!("srvd: {line}"));
-            ExitCode::FAILURE
+            let is_usage = error.downcast_ref::<Problems>().is_some_and(Problems::are_of_usage);
+            if is_usage { Exit::Usage } else { Exit::Refused }.into()
         }
     }
 }

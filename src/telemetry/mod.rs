@@ -7,6 +7,7 @@ pub mod metrics;
 mod process;
 pub mod traces;
 
+use tracing::Subscriber;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
@@ -34,6 +35,12 @@ impl LevelSwitch {
 /// Begins logging as configured, and has the spans of `traces` taken. A second call in one process changes nothing, and
 /// its switch neither.
 pub fn start(log: &Log, traces: &Traces) -> LevelSwitch {
+    let (subscriber, switch) = subscriber(log, traces);
+    subscriber.try_init().ok();
+    switch
+}
+
+fn subscriber(log: &Log, traces: &Traces) -> (impl Subscriber + use<>, LevelSwitch) {
     let (wanted, handle) = reload::Layer::new(wanted(log.level));
     // Text for people has colours on a terminal only.
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
@@ -42,13 +49,9 @@ pub fn start(log: &Log, traces: &Traces) -> LevelSwitch {
         LogFormat::Text => lines.with_filter(wanted).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_target(true).with_filter(wanted).boxed(),
     };
-    let subscriber = registry().with(lines);
-    #[cfg(feature = "otlp")]
-    let subscriber = subscriber.with(traces.layer());
-    #[cfg(not(feature = "otlp"))]
-    let _ = traces;
-    subscriber.try_init().ok();
-    LevelSwitch(handle)
+    // A layer that is `None` would have every span asked about again each time, where nobody takes any.
+    let layers: Vec<_> = std::iter::once(lines).chain(traces.layer()).collect();
+    (registry().with(layers), LevelSwitch(handle))
 }
 
 fn wanted(level: LogLevel) -> Targets {
@@ -64,4 +67,18 @@ fn wanted(level: LogLevel) -> Targets {
     // Who switched these on wants them, whatever else is said.
     let own = own.with_target("srvd::access", LevelFilter::INFO).with_target("srvd::queries", LevelFilter::INFO);
     own.with_target(traces::TARGET, LevelFilter::OFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_that_nobody_takes_are_asked_about_once() {
+        // A span that somebody takes knows what it is.
+        let span = || tracing::info_span!(target: traces::TARGET, "any").metadata().unwrap();
+        let span = tracing::subscriber::with_default(registry(), span);
+        let (subscriber, _) = subscriber(&Log::default(), &Traces::default());
+        assert!(subscriber.register_callsite(span).is_never());
+    }
 }

@@ -61,7 +61,7 @@ pub fn doctor(args: &DoctorArgs) -> ExitCode {
         screen: Screen::of_standard_output(),
     };
     let done = run(args, &mut streams);
-    ask::finish(done, streams.errors).into()
+    ask::finish(done, args.connection.output, streams.errors).into()
 }
 
 fn run(args: &DoctorArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {

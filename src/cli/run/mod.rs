@@ -90,9 +90,10 @@ struct Plan {
 
 /// Runs the program to its end. The exit code is the program's.
 pub fn run(args: RunArgs) -> ExitCode {
+    let form = args.output;
     match plan(args).map_err(Failure::Usage) {
         Ok(plan) => life::run(plan),
-        Err(failure) => ask::finish(Err(failure), &mut std::io::stderr()).into(),
+        Err(failure) => ask::finish(Err(failure), form, &mut std::io::stderr()).into(),
     }
 }
 

@@ -28,9 +28,13 @@ fn a_stream_is_printed_and_goes_on_where_it_broke() {
         let url = responder.url();
         let outcome = srvd(&url, &["watch", "web", "--since", "5", "--output", form], b"");
         assert_eq!((outcome.exit, outcome.output.as_str()), (Exit::Refused, printed));
-        let ended = format!("srvd: the connection to {url} ended; opening another\n");
-        let refused = "srvd: web: the server answered 404 Not Found without saying why\n";
-        assert_eq!(outcome.errors, format!("{ended}{ended}{refused}"));
+        let ended = format!("the connection to {url} ended; opening another");
+        let refused = "web: the server answered 404 Not Found without saying why";
+        let told = [&ended, &ended, refused].map(|words| match form {
+            "json" => format!("{{\"error\":\"{words}\"}}\n"),
+            _ => format!("srvd: {words}\n"),
+        });
+        assert_eq!(outcome.errors, told.concat());
         let requests = responder.request();
         let heads: Vec<&str> = requests.split_terminator("\r\n\r\n").collect();
         assert!(

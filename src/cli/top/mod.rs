@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::ask;
-use super::connection::ServerUrl;
+use super::connection::{Output, ServerUrl};
 use super::exit::Failure;
 use crate::model::{Reason, Span};
 
@@ -76,7 +76,8 @@ pub fn top(args: &TopArgs) -> ExitCode {
             "top needs a terminal; `srvd top --output json` and `srvd services --watch` go anywhere"
         ))),
     };
-    ask::finish(done, &mut io::stderr()).into()
+    let form = if args.output == Form::Json { Output::Json } else { Output::Table };
+    ask::finish(done, form, &mut io::stderr()).into()
 }
 
 pub(super) const ABOUT: &str = "\

@@ -36,6 +36,7 @@ fn register() -> Operation {
         )
         .of_instance()
         .header("If-None-Match", "`*`: only registers, and refuses to replace (412).", json!({"type": "string"}))
+        .header("If-Match", "`*`: only replaces, and refuses to register (412).", json!({"type": "string"}))
         .takes("Registration")
         .replies(200, "It was there, and is as the body says now.", Content::Json("Instance"))
         .replies(201, "It is new.", Content::Json("Instance"))
@@ -57,11 +58,14 @@ fn patch() -> Operation {
         .of_instance()
         .takes("RegistrationPatch")
         .replies(200, "It is as it was, with the changes.", Content::Json("Instance"))
-        .refuses(&[409])
+        .refuses(&[409, 412])
 }
 
 fn deregister() -> Operation {
-    about("deregisterInstance", "Deregisters an instance").of_instance().replies(204, "It is gone.", Content::None)
+    about("deregisterInstance", "Deregisters an instance")
+        .of_instance()
+        .replies(204, "It is gone.", Content::None)
+        .refuses(&[412])
 }
 
 fn read() -> Operation {

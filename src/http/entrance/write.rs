@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::{Body, HttpBody};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, request};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header, request};
 use axum::response::{IntoResponse, Response};
 
 use super::Visit;
@@ -18,7 +18,7 @@ use crate::http::access::{Line, Route};
 use crate::http::body::{UsualBody, is_json};
 use crate::http::problem::Problem;
 use crate::http::requests::INSTANCE;
-use crate::http::{instances, plain, stamped};
+use crate::http::{host, instances, plain, stamped};
 use crate::model::{InstanceId, Key, Registration, ServiceName};
 use crate::registry::{Command, Done};
 
@@ -40,7 +40,7 @@ pub fn plain<B: HttpBody>(request: &Request<B>) -> Option<(Key, Writing)> {
         _ => return None,
     };
     let (service, id) = names(request.uri().path())?;
-    let is_bare = request.uri().query().is_none() && is_plain(request.headers());
+    let is_bare = request.uri().query().is_none() && is_plain(request.version(), request.headers());
     let fits = match writing {
         Writing::Put => is_json(request.headers()),
         Writing::Delete => request.body().is_end_stream(),
@@ -55,10 +55,11 @@ pub fn names(path: &str) -> Option<(&str, &str)> {
     Some((service, rest.strip_prefix("instances/")?))
 }
 
-/// Whether no header asks for a look at who sent the request, for a reply in another encoding, or for a condition.
-fn is_plain(headers: &HeaderMap) -> bool {
-    let asks = [header::ORIGIN, header::ACCEPT_ENCODING, header::IF_NONE_MATCH];
-    !asks.iter().any(|name| headers.contains_key(name))
+/// Whether the headers are right, and none asks for a look at who sent the request, for a reply in another encoding, or
+/// for a condition.
+fn is_plain(version: Version, headers: &HeaderMap) -> bool {
+    let asks = [header::ORIGIN, header::ACCEPT_ENCODING, header::IF_MATCH, header::IF_NONE_MATCH];
+    host::is_right(version, headers) && !asks.iter().any(|name| headers.contains_key(name))
 }
 
 /// Answers a request about `key`.
@@ -108,7 +109,7 @@ mod tests {
         for (method, uri, header, body, writing) in [
             ("PUT", PATH, json, "{}", Some(Writing::Put)),
             ("PUT", PATH, ("content-type", "text/plain"), "{}", None),
-            ("PUT", PATH, ("host", "a"), "", None),
+            ("PUT", PATH, ("accept", "*/*"), "", None),
             ("PUT", &parameters, json, "{}", None),
             ("PUT", "/v1/services/web/instances/a/drain", json, "{}", None),
             ("PUT", "/v1/services/web/instances/%61", json, "{}", None),
@@ -116,13 +117,15 @@ mod tests {
             ("PUT", "/v1/services/web", json, "{}", None),
             ("PATCH", PATH, json, "{}", None),
             ("POST", PATH, json, "{}", None),
-            ("DELETE", PATH, ("host", "a"), "", Some(Writing::Delete)),
+            ("DELETE", PATH, ("accept", "*/*"), "", Some(Writing::Delete)),
+            ("DELETE", PATH, ("host", "b"), "", None),
             ("DELETE", PATH, json, "{}", None),
             ("DELETE", PATH, ("accept-encoding", "gzip"), "", None),
             ("DELETE", PATH, ("origin", "http://127.0.0.1"), "", None),
+            ("DELETE", PATH, ("if-match", "*"), "", None),
             ("DELETE", PATH, ("if-none-match", "*"), "", None),
         ] {
-            let request = Request::builder().method(method).uri(uri).header(header.0, header.1);
+            let request = Request::builder().method(method).uri(uri).header("host", "a").header(header.0, header.1);
             let found = plain(&request.body(Body::from(body)).unwrap());
             assert_eq!(found.as_ref().map(|(_, writing)| *writing), writing, "{method} {uri} {header:?} {body}");
             assert!(found.is_none_or(|(key, _)| key.to_string() == "web/a"), "{method} {uri}");

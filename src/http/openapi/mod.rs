@@ -20,13 +20,13 @@ use super::calls::{self, Call};
 
 /// What every refusal can be, beside what a call says of itself.
 const REFUSALS: [(u16, &str); 12] = [
-    (400, "The body is not JSON, or broke off."),
+    (400, "The body is not JSON, or broke off; or no `Host` says which host the request is for."),
     (403, "The request comes from a web page of another origin."),
     (404, "What the path names is not there."),
     (405, "The path does not take the method."),
     (408, "The body did not come in time."),
     (409, "What is asked for contradicts what there is."),
-    (412, "There is such an instance already."),
+    (412, "There is such an instance already, or none, or nothing has the entity tag that is asked for."),
     (413, "The body is too large."),
     (415, "The body is not JSON, or does not say so."),
     (422, "A name, a value, a member or a parameter is wrong; `field` says which."),

@@ -100,6 +100,7 @@ async fn set_ttl(api: &Api, record_ttl: u32) {
 async fn call(api: &Api, line: &str) -> (StatusCode, Value) {
     let (method, rest) = line.split_once(' ').unwrap();
     let request = Request::builder().method(method).uri(format!("/v1/services/web/instances/a/{rest}"));
+    let request = request.header("host", "srvd");
     let response = router(api.clone()).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let status = response.status();
     let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::Span;
+use tracing_subscriber::{Layer, Registry};
 
 use crate::config;
 use crate::outbound::RootsError;
@@ -112,14 +113,18 @@ impl Traces {
         }
     }
 
-    #[cfg(feature = "otlp")]
-    pub(super) fn layer<S>(&self) -> Option<impl tracing_subscriber::Layer<S> + use<S>>
-    where
-        S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
-    {
-        let layer = self.0.as_ref().map(otlp::Provider::layer);
-        ARE_ON.store(layer.is_some(), Ordering::Relaxed);
-        layer
+    /// What takes the spans, if anything does.
+    pub(super) fn layer(&self) -> Option<Box<dyn Layer<Registry> + Send + Sync>> {
+        #[cfg(feature = "otlp")]
+        {
+            let layer = self.0.as_ref().map(|provider| provider.layer().boxed());
+            ARE_ON.store(layer.is_some(), Ordering::Relaxed);
+            layer
+        }
+        #[cfg(not(feature = "otlp"))]
+        {
+            None
+        }
     }
 
     /// Sends what is not sent yet, for some seconds at most.
