@@ -72,8 +72,7 @@ fn answer_all(responder: &Responder, packets: &[Vec<u8>], answers: u16, now: Mom
     for packets in packets.as_chunks::<BATCH>().0 {
         let round = responder.round();
         let asked = packets.each_ref().map(|packet| round.read(black_box(packet), &CLIENT));
-        let found = asked.each_ref().map(|asked| asked.as_ref().and_then(|asked| round.find(asked)));
-        black_box(found.iter().flatten().fold(0u8, |sum, target| sum.wrapping_add(target.touch())));
+        let found = round.find::<BATCH>(&asked);
         for target in asked.iter().zip(found).filter_map(|(asked, target)| asked.as_ref().zip(target)) {
             let hit = round.answer(target, &CLIENT, || now, &mut scratch, &mut random, &mut out);
             answered += usize::from(hit.is_some() && u16::from_be_bytes([out[6], out[7]]) == answers);

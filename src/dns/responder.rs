@@ -152,10 +152,10 @@ impl Round<'_> {
         self.present.hot.as_ref()?.read(packet)
     }
 
-    /// Finds out whose name is asked for. To find several before any is answered lets their data come from memory
-    /// meanwhile.
-    pub fn find(&self, asked: &Asked<'_>) -> Option<Target<'_>> {
-        self.present.hot.as_ref()?.find(asked, self.reading.as_ref()?)
+    /// Finds out whose names are asked for, of at most so many questions at once: they wait for memory together.
+    pub fn find<const MOST: usize>(&self, asked: &[Option<Asked<'_>>]) -> [Option<Target<'_>>; MOST] {
+        let hot = self.present.hot.as_ref().zip(self.reading.as_ref());
+        hot.map_or([None; MOST], |(hot, reading)| hot.find(asked, reading))
     }
 
     /// Writes the reply into `out`. `now` decides whether cookies are still good, and is asked for only then.
@@ -184,8 +184,9 @@ impl Round<'_> {
         random: impl FnMut() -> u64,
         out: &mut [u8],
     ) -> Option<Hit> {
-        let asked = self.read(packet, client)?;
-        self.answer((&asked, self.find(&asked)?), client, || now, scratch, random, out)
+        let asked = [self.read(packet, client)];
+        let ([Some(asked)], [Some(target)]) = (&asked, self.find(&asked)) else { return None };
+        self.answer((asked, target), client, || now, scratch, random, out)
     }
 
     /// The label of the zone that the hot path answers for.

@@ -37,7 +37,7 @@ pub use checks::{CheckError, CheckRequest, CheckRequests, Checked, Checks, Check
 pub use clock::Clock;
 pub use deliveries::{Deliveries, Delivery, Progress};
 pub use expiries::Expiries;
-pub use index::{Index, Reading};
+pub use index::{Index, Likely, Reading};
 pub use metrics::{CheckMetrics, CheckOutcome, Metrics};
 pub use records::Records;
 pub use run::Runner;

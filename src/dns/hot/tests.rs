@@ -143,6 +143,28 @@ fn queries(name: &str, qtype: u16) -> Vec<Vec<u8>> {
         .to_vec()
 }
 
+/// A label may be sought where the entry of another lies. It is neither taken for it nor lost.
+#[test]
+fn where_another_service_lies() {
+    let (services, names) = (1000, 20_000);
+    let body = json!({"address": "10.0.0.1", "port": 80});
+    let index = index((0..services).map(|number| register(&format!("s{number}"), "a", &body)).collect());
+    let responder = responder(Arc::clone(&index), None, &[], 1);
+    let reading = index.read().unwrap();
+    let mut mistaken = 0;
+    for number in 0..names {
+        let (label, is_there) = (format!("s{number}"), number < services);
+        let likely = reading.seek(label.as_bytes());
+        let is_another = likely.is_some_and(|likely| likely.block_of(label.as_bytes()).is_none());
+        if is_another || number % 100 == 0 {
+            mistaken += usize::from(is_another);
+            let hit = compare(&responder, &queries(&below(&label), 1)[0], &UDP, 7).unwrap();
+            assert_eq!(hit.kind, if is_there { Kind::Positive } else { Kind::NxDomain }, "{label}");
+        }
+    }
+    assert!(mistaken > 0, "such labels are among so many");
+}
+
 const TYPES: [u16; 14] = [0, 1, 2, 5, 6, 12, 16, 28, 33, 43, 65, 252, 255, 65_280];
 
 fn names() -> Vec<String> {
