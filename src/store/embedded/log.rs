@@ -20,7 +20,7 @@ use crate::model::Revision;
 /// Room for the usual batch, which is kept.
 const ROOM: usize = 1 << 20;
 /// Zeros that are written ahead.
-const AHEAD: usize = 1 << 20;
+const AHEAD: usize = 256 << 10;
 /// Frames that are longer get no zeros behind them: they gain little, and one batch after the other would be written twice.
 const SMALL: usize = AHEAD / 16;
 /// So much is searched at most for the reason why a log does not go on.
