@@ -13,6 +13,7 @@ mod deliveries;
 mod expiries;
 mod index;
 mod metrics;
+mod pace;
 mod publish;
 mod records;
 mod run;

@@ -32,6 +32,7 @@ use tracing::{Instrument, Span};
 use super::caches::Caches;
 use super::commits::Commits;
 use super::expiries::{Questions, TOLD};
+use super::pace::Pace;
 use super::publish::Publisher;
 use super::writers::{Commands, HANGS, Replies, Underway, Writers, refuse};
 use super::{Clock, Engine, Loaded, Metrics, Queues, Request, Results, Standstill, Store, StoreError, WriteError};
@@ -55,6 +56,7 @@ pub(super) const GIVE_UP: Duration = Duration::from_secs(10);
 pub struct Runner<S> {
     registry: Registry,
     commits: Commits<S>,
+    pace: Pace,
     /// What the commit is about that is under way.
     underway: Underway,
     rules: Rules,
@@ -79,6 +81,7 @@ impl<S: Store> Runner<S> {
         let Queues { writes, notes, questions } = queues;
         Self {
             registry: Registry::new(rules.clone(), Revision::ZERO),
+            pace: Pace::of(store.spacing()),
             commits: Commits::to(store),
             underway: Underway::default(),
             rules,
@@ -139,7 +142,10 @@ impl<S: Store> Runner<S> {
                 writes = gather(&mut self.writes), if free || hangs => match writes {
                     None => break,
                     Some(writes) if hangs => refuse(writes),
-                    Some(writes) => self.write(writes).await,
+                    Some(writes) => {
+                        let writes = self.with_others(writes);
+                        self.write(writes).await;
+                    }
                 },
                 () = at(self.save_at), if free => self.save(),
                 (took, result) = self.commits.ended() => self.ended(took, result).await,
@@ -197,6 +203,17 @@ impl<S: Store> Runner<S> {
         }
     }
 
+    /// Waits a moment for other writes where that pays.
+    fn with_others(&mut self, mut writes: Vec<Request>) -> Vec<Request> {
+        let rest = self.pace.rest(std::time::Instant::now(), writes.len());
+        if !rest.is_zero() {
+            // The timers of the runtime count milliseconds, and nobody else is on this thread.
+            std::thread::sleep(rest);
+            take_along(&mut self.writes, &mut writes);
+        }
+        writes
+    }
+
     async fn write(&mut self, requests: Vec<Request>) {
         let span = span_of(&requests);
         self.write_all(requests).instrument(span.clone()).await;
@@ -212,6 +229,7 @@ impl<S: Store> Runner<S> {
         if changes.is_empty() {
             return self.publish(changes, writers);
         }
+        self.pace.begins(std::time::Instant::now(), writers.replies.len());
         self.begin(changes.names().collect());
         self.await_commit(changes, writers).await;
     }
@@ -356,17 +374,22 @@ fn oldest(requests: &[Request]) -> Instant {
     requests.iter().map(|request| request.since).min().unwrap_or_else(Instant::now)
 }
 
-/// Waits for a request, and takes those along that wait behind it as long as there is room for their commands; `None`
-/// when there will be no more. Dropped while it waits, it has taken nothing.
+/// Waits for a request, and takes those along that wait behind it; `None` when there will be no more. Dropped while it
+/// waits, it has taken nothing.
 pub(super) async fn gather(queue: &mut mpsc::Receiver<Request>) -> Option<Vec<Request>> {
     let mut taken = vec![queue.recv().await?];
-    let mut commands = taken[0].commands.len();
+    take_along(queue, &mut taken);
+    Some(taken)
+}
+
+/// Takes what waits as long as there is room for its commands.
+fn take_along(queue: &mut mpsc::Receiver<Request>, taken: &mut Vec<Request>) {
+    let mut commands: usize = taken.iter().map(|request| request.commands.len()).sum();
     while commands < BATCH {
         let Ok(next) = queue.try_recv() else { break };
         commands += next.commands.len();
         taken.push(next);
     }
-    Some(taken)
 }
 
 /// Waits for an instant, or for ever.

@@ -1,6 +1,7 @@
 //! The port to whatever keeps the registry's state: what a store must do, and no more.
 
 use std::future::Future;
+use std::time::Duration;
 
 use crate::model::Revision;
 use crate::registry::{Kind, Record, RecordName, Stored};
@@ -26,6 +27,12 @@ pub trait Store: Send + 'static {
     /// and of the machine, as far as the store promises that at all. After an error the next call tries afresh. The future
     /// never blocks the thread that polls it: who waits for a disk does so on a thread of its own.
     fn commit(&mut self, batch: Batch) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// How far apart commits should begin while many write: long enough that what a commit costs beside its changes does not
+    /// matter, and so short that nobody minds. Not at all, where it costs nothing.
+    fn spacing(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What a store gives back at the start.

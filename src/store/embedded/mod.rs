@@ -37,6 +37,10 @@ const PARTS: usize = 4;
 /// So long the owner waits for the files to be closed. A disk that hangs keeps nobody.
 const CLOSE: Duration = Duration::from_secs(2);
 
+/// From the beginning of a commit to that of the next while many write. An fdatasync may be much quicker, but all who share
+/// the processors feel each.
+const SPACING: Duration = Duration::from_micros(700);
+
 /// Octets that logs take as a rule before the store is compacted.
 const LOGS: u64 = 32 << 20;
 
@@ -118,6 +122,10 @@ impl Store for Embedded {
         let (send, done) = oneshot::channel();
         self.ask(Job::Commit(batch, send))?;
         done.await.unwrap_or_else(|_| Err(self.ended()))
+    }
+
+    fn spacing(&self) -> Duration {
+        SPACING
     }
 }
 

