@@ -40,7 +40,8 @@ pub async fn batch(
     let list = List::of(std::mem::take(&mut body.octets), "operations", limits::OPERATIONS).await?;
     let count = list.count();
     body.grow(count.saturating_mul(limits::RESULT))?;
-    let mut reader = Reader { items: list.items(), at: 0, api: &api, defaults: api.defaults.get(), from: peer.0.ip() };
+    let (items, defaults, from) = (list.items(), api.defaults.get(), peer.0.ip());
+    let mut reader = Reader { items, at: 0, api: &api, defaults, from, last: None };
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(count);
     let mut ahead: Option<Part> = None;
     while reader.at < count {
@@ -72,6 +73,8 @@ struct Reader<'a> {
     api: &'a Api,
     defaults: Arc<Defaults>,
     from: IpAddr,
+    /// What was registered last.
+    last: Option<Arc<Registration>>,
 }
 
 impl Reader<'_> {
@@ -86,7 +89,7 @@ impl Reader<'_> {
                 Err(text) => self.operation(text.as_bytes()),
             };
             let place = |fault: Invalid| fault.under(&format!("operations[{}]", self.at));
-            let operation = operation.map_err(place);
+            let operation = operation.map_err(place).map(|command| sharing(command, &mut self.last));
             self.at += 1;
             Some(operation)
         };
@@ -119,6 +122,17 @@ impl Reader<'_> {
         let registration = Arc::new(Registration::from_json(&body, &self.defaults, self.from)?);
         Ok(Command::Register { key, registration, only_new: false })
     }
+}
+
+/// Has a registration share the memory of the `last`, as most of one call say much the same; the engine need not do it then.
+fn sharing(command: Command, last: &mut Option<Arc<Registration>>) -> Command {
+    let Command::Register { key, registration, only_new } = command else { return command };
+    let registration = match &last {
+        Some(last) => registration.sharing(last),
+        None => registration,
+    };
+    *last = Some(Arc::clone(&registration));
+    Command::Register { key, registration, only_new }
 }
 
 /// The name that stands in the body itself.
@@ -208,5 +222,33 @@ impl Entry for Told {
             Outcome::Refused(problem) => object.add("problem", &Shown::Tree(problem.document())),
         }
         object.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{CheckDefaults, Span};
+
+    #[test]
+    fn what_one_call_says_alike_is_kept_once() {
+        let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
+        let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+        let key = || key(&json!({"service": "web", "id": "a"})).unwrap();
+        let mut last = None;
+        let mut read = |address: &str, team: &str| {
+            let body = json!({"address": address, "port": 80, "tags": ["v2"], "metadata": {"team": team}});
+            let registration = Registration::from_json(&body, &defaults, IpAddr::from([127, 0, 0, 1])).unwrap();
+            let command = Command::Register { key: key(), registration: Arc::new(registration), only_new: false };
+            let Command::Register { registration, .. } = sharing(command, &mut last) else { unreachable!() };
+            assert!(matches!(sharing(Command::Deregister { key: key() }, &mut last), Command::Deregister { .. }));
+            registration
+        };
+        let (first, alike, other) = (read("10.0.0.1", "shop"), read("10.0.0.2", "shop"), read("10.0.0.3", "mail"));
+        assert!(std::ptr::eq(first.tags(), alike.tags()) && std::ptr::eq(first.metadata(), alike.metadata()));
+        assert!(std::ptr::eq(first.tags(), other.tags()) && first.metadata() != other.metadata());
+        assert_ne!(first.address, alike.address);
     }
 }
