@@ -60,6 +60,8 @@ fn a_full_disk_stops_writes_alone_and_heals() {
     limit(&server, "unlimited");
     server.api.put("/v1/services/web/instances/a", instance(3)).expect(200);
     server.register("web", "c", instance(4));
+    let length = std::fs::metadata(server.data().join("log-0.srvd")).expect("the log").len();
+    assert!(length < 100_000, "a disk that lacked room is asked for no more than is needed");
     let mut server = server;
     server.kill9();
     let server = server.setup().start();

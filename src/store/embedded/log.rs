@@ -41,6 +41,8 @@ pub struct Log {
     torn: bool,
     /// Nothing was written since it was closed in order.
     closed: bool,
+    /// Zeros are written ahead. No more once an append has failed: what lacks room for them may have it for frames.
+    ahead: bool,
     octets: Vec<u8>,
 }
 
@@ -66,7 +68,17 @@ impl Log {
             Ok((file.try_clone()?, file))
         })?;
         let length = head.len() as u64;
-        Ok(Self { file, path, length, room: length, number: 1, torn: false, closed: false, octets: Vec::new() })
+        Ok(Self {
+            file,
+            path,
+            length,
+            room: length,
+            number: 1,
+            torn: false,
+            closed: false,
+            ahead: true,
+            octets: Vec::new(),
+        })
     }
 
     /// Goes on with a log that was read to its `end`.
@@ -82,7 +94,11 @@ impl Log {
             );
         }
         let End { at: length, number, closed, torn, room } = *end;
-        Ok(Self { file, path, length, room, number, torn: torn > 0, closed, octets: Vec::new() })
+        if !closed {
+            // The last frame may have been written and not brought to the disk when the process ended.
+            file.sync_data().map_err(|error| unusable(&path, error))?;
+        }
+        Ok(Self { file, path, length, room, number, torn: torn > 0, closed, ahead: true, octets: Vec::new() })
     }
 
     pub fn path(&self) -> &Path {
@@ -121,11 +137,7 @@ impl Log {
         }
         let end = self.length + self.octets.len() as u64;
         self.torn = true;
-        self.file.write_all_at(&self.octets, self.length)?;
-        if end > self.room {
-            self.room = self.fill(end);
-        }
-        self.file.sync_data()?;
+        self.put(end).inspect_err(|_| self.ahead = false)?;
         self.torn = false;
         self.closed = false;
         self.length = end;
@@ -133,12 +145,18 @@ impl Log {
         Ok(())
     }
 
-    /// Writes zeros from the `end` of a small frame on; returns how long the file is then. They are no condition of
-    /// anything: a disk without room for them may have it for frames.
-    fn fill(&self, end: u64) -> u64 {
-        if self.octets.len() > SMALL {
-            return end;
+    /// Brings the octets of a frame to the disk, so that it ends at `end`.
+    fn put(&mut self, end: u64) -> io::Result<()> {
+        self.file.write_all_at(&self.octets, self.length)?;
+        if end > self.room {
+            self.room = if self.ahead && self.octets.len() <= SMALL { self.fill(end) } else { end };
         }
+        self.file.sync_data()
+    }
+
+    /// Writes zeros from `end` on; returns how long the file is then. They are no condition of anything: a disk without room
+    /// for them may have it for frames.
+    fn fill(&self, end: u64) -> u64 {
         match self.file.write_all_at(&vec![0; AHEAD], end) {
             Ok(()) => end + AHEAD as u64,
             Err(_) => self.file.metadata().map_or(end, |file| file.len()),
@@ -148,8 +166,10 @@ impl Log {
     /// Writes that it ends here in order: damage to the last batch is told from a batch that was not finished.
     pub fn close(&mut self) -> io::Result<()> {
         if !self.closed {
+            // They would be cut off again.
+            let ahead = std::mem::take(&mut self.ahead);
             self.append(|body| body.push(b'C'))?;
-            self.closed = true;
+            (self.ahead, self.closed) = (ahead, true);
         }
         if self.torn || self.room > self.length { self.cut() } else { Ok(()) }
     }

@@ -1,7 +1,8 @@
 //! Putting a copy in the place of a store that nobody has open.
 //!
-//! The copy is read to its end, every record of it, before anything that is there is touched. Its revision goes on from
-//! the higher of both, so that whoever saw the old registry sees the new one as later.
+//! The copy is read to its end, every record of it, before anything that is there goes; only the last log is closed before,
+//! if a crash has left it open. The revision goes on from the higher of both, so that whoever saw the old registry sees the
+//! new one as later.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -51,7 +52,7 @@ impl Restoration {
     /// Does it; `progress` is told how many more octets of the copy were read.
     ///
     /// # Errors
-    /// Why not. Then nothing has changed.
+    /// Why not. Then the registry that is there has not changed.
     pub fn carry_out(&self, mut progress: impl FnMut(u64)) -> Result<Outcome, RestoreError> {
         let faulty = |fault| RestoreError::Copy { path: self.copy.clone(), fault };
         let is_text = is_text(&self.copy).map_err(|error| faulty(error.into()))?;
