@@ -18,6 +18,8 @@
 //! ```
 
 mod saving;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -206,7 +208,7 @@ impl<S: Store> Runner<S> {
     /// Waits a moment for other writes where that pays.
     fn with_others(&mut self, mut writes: Vec<Request>) -> Vec<Request> {
         let rest = self.pace.rest(std::time::Instant::now(), writes.len());
-        if !rest.is_zero() {
+        if !rest.is_zero() && commands_of(&writes) < BATCH {
             // The timers of the runtime count milliseconds, and nobody else is on this thread.
             std::thread::sleep(rest);
             take_along(&mut self.writes, &mut writes);
@@ -384,12 +386,16 @@ pub(super) async fn gather(queue: &mut mpsc::Receiver<Request>) -> Option<Vec<Re
 
 /// Takes what waits as long as there is room for its commands.
 fn take_along(queue: &mut mpsc::Receiver<Request>, taken: &mut Vec<Request>) {
-    let mut commands: usize = taken.iter().map(|request| request.commands.len()).sum();
+    let mut commands = commands_of(taken);
     while commands < BATCH {
         let Ok(next) = queue.try_recv() else { break };
         commands += next.commands.len();
         taken.push(next);
     }
+}
+
+fn commands_of(requests: &[Request]) -> usize {
+    requests.iter().map(|request| request.commands.len()).sum()
 }
 
 /// Waits for an instant, or for ever.
