@@ -124,7 +124,8 @@ impl Reader<'_> {
     }
 }
 
-/// Has a registration share the memory of the `last`, as most of one call say much the same; the engine need not do it then.
+/// Has a registration share the memory of the `last`, as most of one call say much the same. The engine does it only where
+/// the service was there before.
 fn sharing(command: Command, last: &mut Option<Arc<Registration>>) -> Command {
     let Command::Register { key, registration, only_new } = command else { return command };
     let registration = match &last {

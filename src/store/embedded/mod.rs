@@ -37,8 +37,8 @@ const PARTS: usize = 4;
 /// So long the owner waits for the files to be closed. A disk that hangs keeps nobody.
 const CLOSE: Duration = Duration::from_secs(2);
 
-/// From the beginning of a commit to that of the next while many write. An fdatasync may be much quicker, but all who share
-/// the processors feel each.
+/// From the beginning of a commit to that of the next while some write at once. An fdatasync may be much quicker, but all
+/// who share the processors feel each.
 const SPACING: Duration = Duration::from_micros(700);
 
 /// Octets that logs take as a rule before the store is compacted.
