@@ -15,7 +15,7 @@ use srvd::config;
 use srvd::dns::{Carrier, Client, Rcode, Responder, Scratch, Settings, Transport};
 use srvd::engine::{Clock, Engine};
 use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Registration, ServiceName, Span};
-use srvd::registry::{Command, Rules};
+use srvd::registry::{self, Command, Rules};
 use srvd::store::Memory;
 use srvd::wire::{Name, RecordType};
 use srvd::zone::Zones;
@@ -49,7 +49,7 @@ fn responder(services: usize, instances: usize) -> Responder {
                 id: InstanceId::parse(&format!("i-{id:04x}")).unwrap(),
             };
             let registration = Arc::new(Registration::from_json(&body, &rules().defaults, HERE).unwrap());
-            engine.write(Command::Register { key, registration, only_new: true }).await.unwrap();
+            engine.write(Command::Register { key, registration, expected: registry::Expected::Absent }).await.unwrap();
         }
         running.abort();
     });

@@ -13,7 +13,7 @@ use serde_json::json;
 use srvd::answer::Live;
 use srvd::engine::{Clock, Engine, Heartbeat};
 use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Registration, ServiceName, Span, Tick};
-use srvd::registry::{Command, Done, Rules};
+use srvd::registry::{Command, Done, Expected, Rules};
 use srvd::store::Memory;
 use tokio::runtime::{Builder, Runtime};
 
@@ -57,8 +57,11 @@ impl Running {
             runner.load().await.unwrap();
             tokio::spawn(runner.run(std::future::pending()));
             for keys in keys.chunks(BATCH) {
-                let register =
-                    |key: &Key| Command::Register { key: key.clone(), registration: Arc::clone(&same), only_new: true };
+                let register = |key: &Key| Command::Register {
+                    key: key.clone(),
+                    registration: Arc::clone(&same),
+                    expected: Expected::Absent,
+                };
                 let pending = engine.write_all(keys.iter().map(register).collect()).await.unwrap();
                 assert!(pending.results().await.unwrap().all(|result| matches!(result, Ok(Done::Registered(_)))));
             }
@@ -117,7 +120,7 @@ fn changes(c: &mut Criterion) {
                 // Every round brings another weight, so that each registration is a change.
                 let registration = Arc::clone(&variants[turn / size % 2]);
                 let before = running.engine.revision();
-                let command = Command::Register { key, registration, only_new: false };
+                let command = Command::Register { key, registration, expected: Expected::Any };
                 let done = running.runtime.block_on(running.engine.write(command));
                 assert!(matches!(done, Ok(Done::Replaced(_))) && running.engine.revision() > before);
             });

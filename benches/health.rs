@@ -18,7 +18,7 @@ use srvd::model::{
     CheckDefaults, Condition, Defaults, Instance, InstanceId, Key, LeaseTtl, Pulse, Registration, Revision,
     ServiceName, Span, Tick, Verdict, WallTime,
 };
-use srvd::registry::{Command as Change, Rules};
+use srvd::registry::{Command as Change, Expected, Rules};
 use srvd::store::Memory;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -144,7 +144,7 @@ async fn run(name: &str, kind: &str, scale: &Scale) {
     for number in 0..scale.checks {
         let (engine, registration) = (engine.clone(), registration(number, port, kind, scale.interval));
         writes.spawn(async move {
-            let change = Change::Register { key: key(number), registration, only_new: true };
+            let change = Change::Register { key: key(number), registration, expected: Expected::Absent };
             engine.write(change).await.expect("it is registered");
         });
     }

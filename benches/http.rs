@@ -11,7 +11,7 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::{Value, json};
 use srvd::model::{CheckDefaults, Defaults, Instance, Key, Moment, Registration, Revision, Span, Tick, Written};
-use srvd::registry::{Changes, Command, Done, Registry, Rules};
+use srvd::registry::{Changes, Command, Done, Expected, Registry, Rules};
 use srvd::render;
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -49,7 +49,7 @@ fn tree(text: &str, defaults: &Defaults) -> Registration {
 fn registered(text: &str) -> Arc<Instance> {
     let (mut registry, mut changes) = (Registry::new(Rules::new(defaults(), 11), Revision::ZERO), Changes::default());
     let (key, registration) = plain(text, &defaults());
-    let command = Command::Register { key, registration: Arc::new(registration), only_new: true };
+    let command = Command::Register { key, registration: Arc::new(registration), expected: Expected::Absent };
     match registry.apply(command, now(), &mut changes) {
         Ok(Done::Registered(instance)) => instance,
         other => panic!("not registered: {other:?}"),

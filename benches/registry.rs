@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Moment, Registration, Revision, ServiceName, Span, Tick};
-use srvd::registry::{Changes, Command, Done, Registry, Rules};
+use srvd::registry::{Changes, Command, Done, Expected, Registry, Rules};
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -42,7 +42,8 @@ fn filled(size: usize) -> Registry {
     let (mut registry, mut changes) = (Registry::new(rules(), Revision::ZERO), Changes::default());
     let same = registration(1);
     for number in 0..size {
-        let command = Command::Register { key: key(number), registration: Arc::clone(&same), only_new: true };
+        let command =
+            Command::Register { key: key(number), registration: Arc::clone(&same), expected: Expected::Absent };
         registry.apply(command, now(), &mut changes).unwrap();
     }
     assert_eq!(changes.events.len(), size);
@@ -62,8 +63,11 @@ fn changes(c: &mut Criterion) {
                 let registration = Arc::clone(&variants[turn / size % 2]);
                 turn += 1;
                 changes.events.clear();
-                let done =
-                    registry.apply(Command::Register { key, registration, only_new: false }, now(), &mut changes);
+                let done = registry.apply(
+                    Command::Register { key, registration, expected: Expected::Any },
+                    now(),
+                    &mut changes,
+                );
                 assert!(matches!(black_box(done), Ok(Done::Replaced(_))) && changes.events.len() == 1);
             });
         });
@@ -94,7 +98,7 @@ fn comings(c: &mut Criterion) {
                 let key = &keys[turn * 7919 % keys.len()];
                 changes.events.clear();
                 let (key, registration) = (key.clone(), Arc::clone(&new));
-                let come = Command::Register { key: key.clone(), registration, only_new: true };
+                let come = Command::Register { key: key.clone(), registration, expected: Expected::Absent };
                 let come = registry.apply(come, now(), &mut changes);
                 let go = registry.apply(Command::Deregister { key }, now(), &mut changes);
                 assert!(matches!((come, go), (Ok(Done::Registered(_)), Ok(Done::Deregistered))));
@@ -111,7 +115,8 @@ fn leased(size: usize) -> Registry {
     let (mut registry, mut changes) = (Registry::new(rules, Revision::ZERO), Changes::default());
     let same = registration(1);
     for number in 0..size {
-        let command = Command::Register { key: key(number), registration: Arc::clone(&same), only_new: true };
+        let command =
+            Command::Register { key: key(number), registration: Arc::clone(&same), expected: Expected::Absent };
         registry.apply(command, at(Tick(number as u64)), &mut changes).unwrap();
     }
     registry

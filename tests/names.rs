@@ -15,7 +15,7 @@ use srvd::answer::order::Draw;
 use srvd::answer::{Catalog, LiveZone, Outcome, ReverseZones};
 use srvd::engine::{Clock, Engine};
 use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Registration, ServiceName, Span};
-use srvd::registry::{Command, Rules};
+use srvd::registry::{Command, Expected, Rules};
 use srvd::store::Memory;
 use srvd::wire::{Name, RecordType};
 use srvd::zone::Zones;
@@ -243,7 +243,7 @@ async fn take(engine: &Engine, steps: Vec<(&'static str, &'static str, Step)>) -
                 let body = member.to_json();
                 let registration = Arc::new(Registration::from_json(&body, &rules().defaults, LOCAL).unwrap());
                 // A tag that is an instance's id is refused; nothing has changed then.
-                if engine.write(Command::Register { key, registration, only_new: false }).await.is_ok() {
+                if engine.write(Command::Register { key, registration, expected: Expected::Any }).await.is_ok() {
                     registered.insert((service, id), member);
                 }
             }

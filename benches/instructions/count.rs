@@ -13,7 +13,7 @@ use srvd::config;
 use srvd::dns::{Client, Responder, Scratch, Settings, Transport};
 use srvd::engine::{Clock, Engine};
 use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Moment, Registration, ServiceName, Span};
-use srvd::registry::{Command, Rules};
+use srvd::registry::{Command, Expected, Rules};
 use srvd::store::Memory;
 use srvd::wire::{Name, RecordType};
 use srvd::zone::Zones;
@@ -128,5 +128,5 @@ fn register(number: usize) -> Command {
         id: InstanceId::parse(&format!("i-{:04x}", number % INSTANCES)).expect("an id"),
     };
     let registration = Registration::from_json(&body, &rules().defaults, HERE).expect("a registration");
-    Command::Register { key, registration: Arc::new(registration), only_new: true }
+    Command::Register { key, registration: Arc::new(registration), expected: Expected::Absent }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::model::{CheckDefaults, Defaults, InstanceId, Registration, ServiceName, Settings, Span, Status};
-use crate::registry::Record;
+use crate::registry::{Expected, Record};
 
 mod slow;
 mod undone;
@@ -79,13 +79,13 @@ pub(super) fn key(id: &str) -> Key {
 pub(super) fn register(id: &str, weight: u16) -> Command {
     let body = json!({"address": "10.0.0.7", "port": 8080, "ttl": "10s", "weight": weight});
     let registration = Arc::new(Registration::from_json(&body, &rules().defaults, FROM).unwrap());
-    Command::Register { key: key(id), registration, only_new: false }
+    Command::Register { key: key(id), registration, expected: Expected::Any }
 }
 
 fn with_ttl(ttl: &str) -> Command {
     let body = json!({"address": "10.0.0.7", "port": 8080, "ttl": ttl});
     let registration = Arc::new(Registration::from_json(&body, &rules().defaults, FROM).unwrap());
-    Command::Register { key: key("a"), registration, only_new: false }
+    Command::Register { key: key("a"), registration, expected: Expected::Any }
 }
 
 impl Bench {
@@ -272,7 +272,7 @@ async fn commands_that_came_together_share_a_commit_and_nothing_else() {
     let clash = {
         let body = json!({"address": "10.0.0.7", "port": 8080, "tags": ["b"]});
         let registration = Arc::new(Registration::from_json(&body, &rules().defaults, FROM).unwrap());
-        Command::Register { key: key("c"), registration, only_new: false }
+        Command::Register { key: key("c"), registration, expected: Expected::Any }
     };
     let commands = vec![register("a", 1), register("b", 1), gone(), gone(), clash, register("a", 2)];
     let results = bench.write_all(commands).await;
@@ -324,7 +324,7 @@ async fn pages_of_views_agree_with_all_of_them_while_services_come_and_go() {
             Some(_) => Command::Deregister { key: of(number) },
             None => {
                 there.insert(of(number).service);
-                Command::Register { key: of(number), registration, only_new: true }
+                Command::Register { key: of(number), registration, expected: Expected::Absent }
             }
         };
         bench.engine.write(command).await.unwrap();

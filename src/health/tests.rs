@@ -19,7 +19,7 @@ use crate::model::{
     CheckDefaults, CheckResult, Condition, Defaults, InstanceId, Key, Registration, Revision, ServiceName, Span,
     Status, Verdict,
 };
-use crate::registry::{Command, Rules, Stored};
+use crate::registry::{Command, Expected, Rules, Stored};
 
 /// A failed test ends after this long instead of hanging.
 const GUARD: Duration = Duration::from_secs(30);
@@ -60,7 +60,7 @@ pub async fn engine(stored: Vec<Stored>) -> Engine {
 }
 
 pub async fn register(engine: &Engine, id: &str, registration: Arc<Registration>) {
-    engine.write(Command::Register { key: key(id), registration, only_new: false }).await.unwrap();
+    engine.write(Command::Register { key: key(id), registration, expected: Expected::Any }).await.unwrap();
 }
 
 /// An engine whose instances are checked.

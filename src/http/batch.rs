@@ -23,7 +23,7 @@ use super::{Api, Peer, instances, listing, render};
 use crate::engine::{Pending, WriteError};
 use crate::model::json::{self as read, Members, Object, Shown};
 use crate::model::{Defaults, Instance, InstanceId, Invalid, Key, Moment, Reason, Registration, ServiceName, limits};
-use crate::registry::{Command, Done};
+use crate::registry::{Command, Done, Expected};
 
 /// Operations that are carried out together: so many that a part costs the disk little more than one write, and so few
 /// that it keeps nobody waiting for long.
@@ -120,20 +120,20 @@ impl Reader<'_> {
         let key = key(&body)?;
         instances::give_own_status(self.api, &key, &mut body);
         let registration = Arc::new(Registration::from_json(&body, &self.defaults, self.from)?);
-        Ok(Command::Register { key, registration, only_new: false })
+        Ok(Command::Register { key, registration, expected: Expected::Any })
     }
 }
 
 /// Has a registration share the memory of the `last`, as most of one call say much the same. The engine does it only where
 /// the service was there before.
 fn sharing(command: Command, last: &mut Option<Arc<Registration>>) -> Command {
-    let Command::Register { key, registration, only_new } = command else { return command };
+    let Command::Register { key, registration, expected } = command else { return command };
     let registration = match &last {
         Some(last) => registration.sharing(last),
         None => registration,
     };
     *last = Some(Arc::clone(&registration));
-    Command::Register { key, registration, only_new }
+    Command::Register { key, registration, expected }
 }
 
 /// The name that stands in the body itself.
@@ -242,7 +242,8 @@ mod tests {
         let mut read = |address: &str, team: &str| {
             let body = json!({"address": address, "port": 80, "tags": ["v2"], "metadata": {"team": team}});
             let registration = Registration::from_json(&body, &defaults, IpAddr::from([127, 0, 0, 1])).unwrap();
-            let command = Command::Register { key: key(), registration: Arc::new(registration), only_new: false };
+            let command =
+                Command::Register { key: key(), registration: Arc::new(registration), expected: Expected::Any };
             let Command::Register { registration, .. } = sharing(command, &mut last) else { unreachable!() };
             assert!(matches!(sharing(Command::Deregister { key: key() }, &mut last), Command::Deregister { .. }));
             registration

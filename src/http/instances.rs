@@ -18,7 +18,7 @@ use crate::engine::{Heartbeat, WriteError};
 use crate::model::json::{self as read_json, Members};
 use crate::model::pulse;
 use crate::model::{InstanceId, Invalid, Key, Load, Reason, Registration, SelfReport, ServiceName};
-use crate::registry::{Command, Done, Refusal, Report};
+use crate::registry::{Command, Done, Expected, Refusal, Report};
 
 /// Hexadecimal digits of an id made here, for each attempt to find a free one: short ids make short SRV targets.
 const ID_DIGITS: [usize; 5] = [4, 4, 6, 8, 12];
@@ -39,13 +39,13 @@ pub async fn register(
         Some(registration) => registration,
         None => Arc::new(unusual(&api, &key, body.value()?, peer)?),
     };
-    let command = match condition {
-        Condition::Any => Command::Register { key, registration, only_new: false },
-        Condition::Absent => Command::Register { key, registration, only_new: true },
-        Condition::Present => Command::Replace { key, registration },
+    let expected = match condition {
+        Condition::Any => Expected::Any,
+        Condition::Absent => Expected::Absent,
+        Condition::Present => Expected::Present,
         Condition::Never => return Err(condition::unmatched()),
     };
-    Ok(reply(&api, api.engine.write(command).await?))
+    Ok(reply(&api, api.engine.write(Command::Register { key, registration, expected }).await?))
 }
 
 /// The registration that a body is which is written in another way than most.
@@ -80,7 +80,7 @@ pub async fn register_unnamed(
         let id =
             InstanceId::parse(&made_id(digits.unwrap_or(ID_DIGITS[4]))).map_err(|reason| Invalid::at("id", reason))?;
         let key = Key { service: service.clone(), id };
-        let command = Command::Register { key, registration: Arc::clone(&registration), only_new: true };
+        let command = Command::Register { key, registration: Arc::clone(&registration), expected: Expected::Absent };
         match api.engine.write(command).await {
             Err(WriteError::Refused(Refusal::Exists(_) | Refusal::Clash { .. })) if digits.is_some() => {}
             done => return Ok(reply(&api, done?)),

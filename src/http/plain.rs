@@ -11,7 +11,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::heartbeats::Named;
 use crate::model::{Defaults, InstanceId, Key, Registration, ServiceName, Written};
-use crate::registry::Command;
+use crate::registry::{Command, Expected};
 
 /// The registration of `key` that a body is, when all of it is right.
 pub fn registration(body: &[u8], key: &Key, defaults: &Defaults, from: IpAddr) -> Option<Arc<Registration>> {
@@ -37,7 +37,7 @@ impl Plain<'_> {
             Self::Register(written) => {
                 let key = written.key()?;
                 let registration = Arc::new(written.registration(defaults, from)?);
-                Some(Command::Register { key, registration, only_new: false })
+                Some(Command::Register { key, registration, expected: Expected::Any })
             }
             Self::Deregister(Named { service, id }) => {
                 let service = ServiceName::parse(service).ok()?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::command::{Observation, Report};
-use super::{Change, Changes, Command, Done, Event, Refusal, Registry, kept_verdicts};
+use super::{Change, Changes, Command, Done, Event, Expected, Refusal, Registry, kept_verdicts};
 use crate::model::{
     CheckSpec, Condition, DrainedBy, Instance, Invalid, Keeping, Key, LeaseTtl, Moment, Pressure, Pulse, Reason,
     Registration, Renewal, SelfReport, Verdicts,
@@ -19,11 +19,9 @@ impl Registry {
     /// The reason why nothing was done.
     pub fn apply(&mut self, command: Command, now: Moment, changes: &mut Changes) -> Result<Done, Refusal> {
         match command {
-            Command::Register { key, registration, only_new } => {
-                self.register(key, registration, only_new, now, changes)
+            Command::Register { key, registration, expected } => {
+                self.register(key, registration, expected, now, changes)
             }
-            Command::Replace { key, .. } if self.instance(&key).is_none() => Err(Refusal::Absent(key)),
-            Command::Replace { key, registration } => self.register(key, registration, false, now, changes),
             Command::Patch { key, patch, from } => self.patch(key, patch, from, now, changes),
             Command::Deregister { key } => self.remove(key, Change::Deregistered, changes),
             Command::Heartbeat { key, report, pressure } => self.heartbeat(key, report, pressure, now, changes),
@@ -47,13 +45,15 @@ impl Registry {
         &mut self,
         key: Key,
         registration: Arc<Registration>,
-        only_new: bool,
+        expected: Expected,
         now: Moment,
         changes: &mut Changes,
     ) -> Result<Done, Refusal> {
         let current = self.instance(&key).cloned();
-        if only_new && current.is_some() {
-            return Err(Refusal::Exists(key));
+        match (expected, &current) {
+            (Expected::Absent, Some(_)) => return Err(Refusal::Exists(key)),
+            (Expected::Present, None) => return Err(Refusal::Absent(key)),
+            (Expected::Any, _) | (Expected::Absent, None) | (Expected::Present, Some(_)) => {}
         }
         self.admit(&key, &registration)?;
         let registration = self.as_kept(&key.service, registration);

@@ -13,19 +13,24 @@ use crate::model::{
     Settings, Subscription, SubscriptionId, Verdict,
 };
 
+/// What is there before a registration, or else it is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    Any,
+    /// No instance of that name: nothing is replaced.
+    Absent,
+    /// One: nothing is registered anew.
+    Present,
+}
+
 /// A request for a change.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Registers an instance, or replaces its whole registration; with `only_new` never replaces.
+    /// Registers an instance or replaces its whole registration, unless something else is `expected`.
     Register {
         key: Key,
         registration: Arc<Registration>,
-        only_new: bool,
-    },
-    /// Replaces the whole registration of an instance, and never registers.
-    Replace {
-        key: Key,
-        registration: Arc<Registration>,
+        expected: Expected,
     },
     /// Merges a JSON patch (RFC 7396) into a registration. `from` is the address that `auto` means.
     Patch {

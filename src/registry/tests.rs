@@ -59,7 +59,11 @@ impl Shell {
     }
 
     fn register(&mut self, id: &str, extra: Value) -> (Result<Done, Refusal>, Vec<Event>) {
-        self.apply(Command::Register { key: key("web", id), registration: registration(extra), only_new: false })
+        self.apply(Command::Register {
+            key: key("web", id),
+            registration: registration(extra),
+            expected: Expected::Any,
+        })
     }
 
     fn pass(&mut self, millis: u64) -> Vec<Event> {
@@ -86,9 +90,13 @@ fn registering_twice_replaces_or_renews() {
     let (done, events) = shell.register("a", json!({"weight": 5}));
     assert!(matches!(done, Ok(Done::Replaced(_))));
     assert_eq!((events[0].change, events[0].revision), (Change::Updated, Revision(2)));
-    let only_new = Command::Register { key: key("web", "a"), registration: registration(json!({})), only_new: true };
+    let only_new =
+        Command::Register { key: key("web", "a"), registration: registration(json!({})), expected: Expected::Absent };
     assert_eq!(shell.apply(only_new).0.unwrap_err(), Refusal::Exists(key("web", "a")));
-    let replace = |id| Command::Replace { key: key("web", id), registration: registration(json!({"weight": 6})) };
+    let replace = |id| {
+        let registration = registration(json!({"weight": 6}));
+        Command::Register { key: key("web", id), registration, expected: Expected::Present }
+    };
     assert!(matches!(shell.apply(replace("a")).0, Ok(Done::Replaced(_))));
     assert_eq!(shell.apply(replace("b")).0.unwrap_err(), Refusal::Absent(key("web", "b")));
 }
@@ -271,8 +279,11 @@ fn what_registrations_of_a_service_say_alike_is_kept_once() {
     }
     drop(shell.register("d", json!({"tags": ["v3"], "metadata": {"team": "shop"}})));
     // Whoever sent a command may hold its registration for as long as it likes.
-    let kept =
-        Command::Register { key: key("web", "e"), registration: registration(json!({"tags": ["v2"]})), only_new: true };
+    let kept = Command::Register {
+        key: key("web", "e"),
+        registration: registration(json!({"tags": ["v2"]})),
+        expected: Expected::Absent,
+    };
     shell.apply(kept.clone()).0.unwrap();
     assert_eq!(["b", "d", "e"].map(|id| alike(&shell, id)), [(true, true), (false, true), (true, false)]);
     let Command::Register { registration, .. } = kept else { unreachable!() };

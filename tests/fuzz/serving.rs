@@ -10,7 +10,7 @@ use srvd::config;
 use srvd::dns::{Client, Responder, Settings, Transport};
 use srvd::engine::{Clock, Engine, Index};
 use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Moment, Registration, ServiceName, Span, Tick};
-use srvd::registry::{Command, Rules};
+use srvd::registry::{Command, Expected, Rules};
 use srvd::store::Memory;
 use srvd::wire::Name;
 use srvd::zone::{Zone, Zones};
@@ -44,7 +44,7 @@ pub fn index() -> Arc<Index> {
             let id = InstanceId::parse(&format!("i{number}")).expect("an id");
             let key = Key { service: ServiceName::parse("web").expect("a service"), id };
             let registration = Registration::from_json(&body, &rules().defaults, HERE).expect("an instance");
-            let command = Command::Register { key, registration: Arc::new(registration), only_new: true };
+            let command = Command::Register { key, registration: Arc::new(registration), expected: Expected::Absent };
             engine.write(command).await.expect("a registration");
         }
         running.abort();

@@ -18,7 +18,7 @@ use crate::answer::{PROTOCOLS, ServiceView};
 use crate::model::{
     CheckDefaults, Defaults, InstanceId, Key, Moment, Protocol, Registration, Revision, ServiceName, Span, Tick,
 };
-use crate::registry::{Changes, Command, Registry, Rules};
+use crate::registry::{Changes, Command, Expected, Registry, Rules};
 use crate::zone::master::{self, Kind};
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -72,7 +72,9 @@ fn views(instances: &[(&str, &str, Value)]) -> Views {
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         let registration = Arc::new(Registration::from_json(&body, &defaults, FROM).unwrap());
         let key = Key { service: ServiceName::parse(service).unwrap(), id: InstanceId::parse(id).unwrap() };
-        registry.apply(Command::Register { key, registration, only_new: true }, now, &mut Changes::default()).unwrap();
+        registry
+            .apply(Command::Register { key, registration, expected: Expected::Absent }, now, &mut Changes::default())
+            .unwrap();
     }
     let view = |name: &ServiceName| {
         let (revision, instances) = registry.service(name).unwrap();

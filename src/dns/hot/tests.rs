@@ -15,7 +15,7 @@ use crate::dns::responder::tests::fixture::{self, TCP, UDP, now};
 use crate::dns::{Client, Responder};
 use crate::engine::Index;
 use crate::model::{InstanceId, Key, Registration, ServiceName, Settings as ServiceSettings};
-use crate::registry::{Command, Report};
+use crate::registry::{Command, Expected, Report};
 use crate::wire::Name;
 use crate::zone::master::{self, Kind as ZoneKind};
 use crate::zone::{Zone, Zones};
@@ -103,7 +103,7 @@ fn index(commands: Vec<Command>) -> Arc<Index> {
 
 fn register(service: &str, id: &str, body: &Value) -> Command {
     let registration = Registration::from_json(body, &fixture::rules().defaults, HERE).unwrap();
-    Command::Register { key: key(service, id), registration: Arc::new(registration), only_new: false }
+    Command::Register { key: key(service, id), registration: Arc::new(registration), expected: Expected::Any }
 }
 
 fn responder(index: Arc<Index>, additions: Option<&str>, others: &[&str], scale: u16) -> Responder {

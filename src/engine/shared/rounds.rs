@@ -302,8 +302,7 @@ impl Rounds {
         let tick = self.clock.tick();
         for (waiting, done) in commands {
             let done = self.following.present(done);
-            let registers = matches!(waiting.command, Command::Register { .. } | Command::Replace { .. });
-            if let (true, Done::Registered(new) | Done::Replaced(new)) = (registers, &done) {
+            if let (Command::Register { .. }, Done::Registered(new) | Done::Replaced(new)) = (&waiting.command, &done) {
                 new.pulse.heard(tick);
             }
             self.queue.answer(&waiting, Ok(done));

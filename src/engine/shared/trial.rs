@@ -35,8 +35,7 @@ impl Following {
         for waiting in commands {
             let (events, records) = (changes.events.len(), changes.records.len());
             let command = waiting.command.clone();
-            let is_heard =
-                matches!(command, Command::Register { .. } | Command::Replace { .. } | Command::Heartbeat { .. });
+            let is_heard = matches!(command, Command::Register { .. } | Command::Heartbeat { .. });
             // What follows for instances from settings follows on every server by itself.
             let follows = matches!(command, Command::Set { .. });
             match self.registry.apply(command, now, &mut changes) {

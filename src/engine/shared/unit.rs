@@ -54,7 +54,6 @@ impl Subject {
     pub fn of(command: &Command) -> Self {
         match command {
             Command::Register { key, .. }
-            | Command::Replace { key, .. }
             | Command::Patch { key, .. }
             | Command::Deregister { key }
             | Command::Heartbeat { key, .. }

@@ -153,7 +153,7 @@ async fn what_went_while_its_write_was_late_is_not_brought_back() {
 fn permanent(id: &str, weight: u16) -> Command {
     let body = json!({"address": "10.0.0.7", "port": 8080, "ttl": "none", "weight": weight});
     let registration = Arc::new(Registration::from_json(&body, &rules().defaults, FROM).unwrap());
-    Command::Register { key: key(id), registration, only_new: false }
+    Command::Register { key: key(id), registration, expected: Expected::Any }
 }
 
 /// One client's changes of its own instance; what it was told, it finds on the disk.

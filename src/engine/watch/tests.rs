@@ -15,7 +15,7 @@ use super::*;
 use crate::answer::ServiceView;
 use crate::engine::{Batch, Clock, Engine, Heartbeat, Loaded, Store, StoreError};
 use crate::model::{CheckDefaults, Defaults, Instance, InstanceId, Key, Registration, SelfReport, ServiceName, Span};
-use crate::registry::{Changes, Command, Registry, Report, Rules};
+use crate::registry::{Changes, Command, Expected, Registry, Report, Rules};
 
 /// Keeps nothing.
 struct Nowhere;
@@ -60,7 +60,7 @@ async fn register(engine: &Engine, key: Key, weight: u16) {
 async fn write(engine: &Engine, key: Key, body: &serde_json::Value) {
     let registration = Registration::from_json(body, &defaults(), IpAddr::from([127, 0, 0, 1])).unwrap();
     let registration = Arc::new(registration);
-    engine.write(Command::Register { key, registration, only_new: false }).await.unwrap();
+    engine.write(Command::Register { key, registration, expected: Expected::Any }).await.unwrap();
 }
 
 async fn deregister(engine: &Engine, key: Key) {
@@ -335,7 +335,7 @@ fn what_a_snapshot_showed_is_not_told_again() {
     let mut changes = Changes::default();
     for (name, id) in [("web", "a"), ("web", "b"), ("db", "c")] {
         let registration = Arc::clone(&registration);
-        let command = Command::Register { key: key(name, id), registration, only_new: false };
+        let command = Command::Register { key: key(name, id), registration, expected: Expected::Any };
         registry.apply(command, now, &mut changes).unwrap();
     }
     let web = service("web");

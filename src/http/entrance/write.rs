@@ -20,7 +20,7 @@ use crate::http::problem::Problem;
 use crate::http::requests::INSTANCE;
 use crate::http::{host, instances, plain, stamped};
 use crate::model::{InstanceId, Key, Registration, ServiceName};
-use crate::registry::{Command, Done};
+use crate::registry::{Command, Done, Expected};
 
 /// A request on its short way.
 pub type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
@@ -89,7 +89,7 @@ pub async fn answer(visit: Visit, key: Key, writing: Writing, request: Request<B
 }
 
 async fn register(visit: &Visit, key: Key, registration: Arc<Registration>) -> Result<Done, WriteError> {
-    visit.api().engine.write(Command::Register { key, registration, only_new: false }).await
+    visit.api().engine.write(Command::Register { key, registration, expected: Expected::Any }).await
 }
 
 /// A request as it was before its body was taken in.

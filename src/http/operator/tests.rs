@@ -17,7 +17,7 @@ use crate::config::Setting;
 use crate::engine::{Batch, Clock, Engine, Heartbeat, Loaded, Store, StoreError};
 use crate::http::{About, Readiness, Room, Watchers, Works, router};
 use crate::model::{CheckDefaults, Defaults, InstanceId, Moment, Registration, SelfReport, ServiceName, Settings};
-use crate::registry::{Report, Rules};
+use crate::registry::{Expected, Report, Rules};
 use crate::wire::{Name, RecordType};
 
 /// A store that takes everything and keeps nothing.
@@ -87,7 +87,7 @@ async fn api() -> Api {
 async fn register(api: &Api) {
     let body = json!({"address": "10.0.0.7", "port": 8080, "ttl": "none"});
     let registration = Arc::new(Registration::from_json(&body, &defaults(), [127, 0, 0, 1].into()).unwrap());
-    api.engine.write(Command::Register { key: key(), registration, only_new: false }).await.unwrap();
+    api.engine.write(Command::Register { key: key(), registration, expected: Expected::Any }).await.unwrap();
 }
 
 async fn set_ttl(api: &Api, record_ttl: u32) {

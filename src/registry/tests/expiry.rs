@@ -8,7 +8,7 @@ fn fill(shell: &mut Shell, service: &str, instances: usize) {
     for number in 0..instances {
         let key = key(service, &format!("i{number}"));
         let registration = registration(json!({"ttl": "10s"}));
-        shell.apply(Command::Register { key, registration, only_new: false }).0.unwrap();
+        shell.apply(Command::Register { key, registration, expected: Expected::Any }).0.unwrap();
     }
 }
 

@@ -54,7 +54,7 @@ fn registered(extra: Value) -> Arc<Instance> {
 }
 
 fn register(extra: Value) -> Command {
-    Command::Register { key: key("web", "a"), registration: registration(extra), only_new: false }
+    Command::Register { key: key("web", "a"), registration: registration(extra), expected: Expected::Any }
 }
 
 #[test]
@@ -90,7 +90,8 @@ fn what_is_tried_out_leaves_no_trace() {
                 assert_eq!(after.pulse.deadline(), Some(Tick(30_000)), "{command:?}");
             }
         }
-        let new = Command::Register { key: key("db", "b"), registration: registration(json!({})), only_new: false };
+        let new =
+            Command::Register { key: key("db", "b"), registration: registration(json!({})), expected: Expected::Any };
         assert!(matches!(follower.try_out(new).0, Ok(Done::Registered(_))));
         assert!(follower.registry.instance(&key("db", "b")).is_none());
     }

@@ -195,7 +195,7 @@ fn run(shell: &mut Shell, step: &Step) -> Changes {
     let name = |id: u8| key("web", &format!("i{id}"));
     let command = match *step {
         Step::Register(id, number) => {
-            Command::Register { key: name(id), registration: variant(number), only_new: false }
+            Command::Register { key: name(id), registration: variant(number), expected: Expected::Any }
         }
         Step::Deregister(id) => Command::Deregister { key: name(id) },
         Step::Heartbeat(id, report) => {

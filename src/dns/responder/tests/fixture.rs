@@ -15,7 +15,7 @@ use crate::config;
 use crate::dns::{Client, Reply, Responder, Settings, Transport};
 use crate::engine::{Batch, Clock, Engine, Index, Loaded, Store, StoreError};
 use crate::model::{CheckDefaults, Defaults, InstanceId, Key, Moment, Registration, ServiceName, Span, Tick};
-use crate::registry::{Command, Rules};
+use crate::registry::{Command, Expected, Rules};
 use crate::wire::{Name, RecordType};
 use crate::zone::Zones;
 use crate::zone::master::{self, Kind};
@@ -87,7 +87,9 @@ pub fn index(instances: u32) -> Arc<Index> {
             };
             let registration = Arc::new(Registration::from_json(&body, &rules().defaults, HERE).unwrap());
             let engine = engine.clone();
-            writes.spawn(async move { engine.write(Command::Register { key, registration, only_new: true }).await });
+            writes.spawn(async move {
+                engine.write(Command::Register { key, registration, expected: Expected::Absent }).await
+            });
         }
         writes.join_all().await.into_iter().for_each(|written| assert!(written.is_ok()));
         running.abort();

@@ -15,7 +15,7 @@ use crate::answer::Live;
 use crate::dns::Responder;
 use crate::engine::{Engine, Heartbeat};
 use crate::model::{InstanceId, Key, Load, Registration, SelfReport, ServiceName, Settings, Status, Verdict};
-use crate::registry::{Command, Observation, Report};
+use crate::registry::{Command, Expected, Observation, Report};
 use crate::wire::RecordType;
 
 /// What happens to one of five instances, or to their service.
@@ -74,7 +74,7 @@ async fn happens(engine: &Engine, step: &Step) {
             let body = json!({"address": Ipv4Addr::new(10, 0, 0, id), "port": 1000 + u16::from(id), "checks": checks,
                               "ttl": if lease { "10s" } else { "none" }});
             let registration = Registration::from_json(&body, &rules().defaults, IpAddr::from([127, 0, 0, 1])).unwrap();
-            Command::Register { key: key(id), registration: registration.into(), only_new: false }
+            Command::Register { key: key(id), registration: registration.into(), expected: Expected::Any }
         }
         Step::Deregister(id) => Command::Deregister { key: key(id) },
         Step::Says(id, report) => {
