@@ -11,6 +11,7 @@ mod clock;
 mod commits;
 mod deliveries;
 mod expiries;
+mod gather;
 mod index;
 mod metrics;
 mod pace;

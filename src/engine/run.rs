@@ -34,6 +34,7 @@ use tracing::{Instrument, Span};
 use super::caches::Caches;
 use super::commits::Commits;
 use super::expiries::{Questions, TOLD};
+use super::gather::{gather, has_room, take_along};
 use super::pace::Pace;
 use super::publish::Publisher;
 use super::writers::{Commands, HANGS, Replies, Underway, Writers, refuse};
@@ -42,8 +43,6 @@ use crate::model::{LoadRules, Moment, Revision, Tick};
 use crate::registry::{Changes, Command, Done, RecordName, Registry, Rules};
 use crate::telemetry::traces;
 
-/// Commands taken at once; those that came together stay together.
-const BATCH: usize = 4096;
 /// From a change that srvd noticed to its writing, when no client's write takes it along sooner.
 const SOON: Duration = Duration::from_millis(200);
 /// From a failed writing to the next attempt.
@@ -208,7 +207,7 @@ impl<S: Store> Runner<S> {
     /// Waits a moment for other writes where that pays.
     fn with_others(&mut self, mut writes: Vec<Request>) -> Vec<Request> {
         let rest = self.pace.rest(std::time::Instant::now(), writes.len());
-        if !rest.is_zero() && commands_of(&writes) < BATCH {
+        if !rest.is_zero() && has_room(&writes) {
             // The timers of the runtime count milliseconds, and nobody else is on this thread.
             std::thread::sleep(rest);
             take_along(&mut self.writes, &mut writes);
@@ -374,28 +373,6 @@ fn span_of(requests: &[Request]) -> Span {
 /// When the first of these was handed over.
 fn oldest(requests: &[Request]) -> Instant {
     requests.iter().map(|request| request.since).min().unwrap_or_else(Instant::now)
-}
-
-/// Waits for a request, and takes those along that wait behind it; `None` when there will be no more. Dropped while it
-/// waits, it has taken nothing.
-pub(super) async fn gather(queue: &mut mpsc::Receiver<Request>) -> Option<Vec<Request>> {
-    let mut taken = vec![queue.recv().await?];
-    take_along(queue, &mut taken);
-    Some(taken)
-}
-
-/// Takes what waits as long as there is room for its commands.
-fn take_along(queue: &mut mpsc::Receiver<Request>, taken: &mut Vec<Request>) {
-    let mut commands = commands_of(taken);
-    while commands < BATCH {
-        let Ok(next) = queue.try_recv() else { break };
-        commands += next.commands.len();
-        taken.push(next);
-    }
-}
-
-fn commands_of(requests: &[Request]) -> usize {
-    requests.iter().map(|request| request.commands.len()).sum()
 }
 
 /// Waits for an instant, or for ever.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::engine::gather::BATCH;
 use crate::engine::tests::{register, rules};
 use crate::engine::{Clock, Loaded, StoreError};
 

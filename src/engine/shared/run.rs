@@ -5,7 +5,8 @@ use tokio::sync::mpsc;
 use super::port::{News, SharedStore, Writer};
 use super::rounds::Rounds;
 use crate::engine::expiries::TOLD;
-use crate::engine::run::{at, gather};
+use crate::engine::gather::gather;
+use crate::engine::run::at;
 use crate::engine::{Engine, Queues, Standstill, StoreError, Work};
 use crate::registry::Rules;
 
