@@ -93,7 +93,11 @@ impl Source for Metrics {
             "From a change being handed over, or noticed, to its being in DNS; one for all that were published together.",
             [&self.publications],
         );
-        to.histogram("srvd_store_commit_seconds", "What the commits took that succeeded.", [&self.commits]);
+        to.histogram(
+            "srvd_store_commit_seconds",
+            "What the commits took that succeeded, until what they wrote could be shown.",
+            [&self.commits],
+        );
     }
 
     fn measure(&self, sample: &mut Sample) {

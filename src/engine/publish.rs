@@ -49,7 +49,7 @@ impl Publisher {
         self.records.publish_all(revision, registry.records());
         self.hub.begin(registry.revision());
         let names: BTreeSet<ServiceName> = registry.services().cloned().collect();
-        self.services(registry, &names);
+        self.services(registry, names.into_iter().map(|name| Next::of(registry, name)));
         self.index.set_loaded();
     }
 
@@ -75,12 +75,18 @@ impl Publisher {
 
     /// Shows what has changed, the first of it `since` then.
     pub fn changes(&self, registry: &Registry, changes: Changes, since: Instant) {
+        let next = prepare(registry, &changes);
+        self.prepared(registry, changes, next, since);
+    }
+
+    /// The same, with what [`prepare`] made of these changes.
+    pub fn prepared(&self, registry: &Registry, changes: Changes, next: Vec<Next>, since: Instant) {
         let _span =
             tracing::info_span!(target: traces::TARGET, "publish", events = changes.events.len() as i64).entered();
         {
             let _moving = self.publishing.write();
             changes.records.iter().for_each(|change| self.record(change));
-            self.services(registry, &changes.services());
+            self.services(registry, next.into_iter());
         }
         self.metrics.publications.observe(since.elapsed());
         for change in &changes.records {
@@ -138,10 +144,9 @@ impl Publisher {
         tracing::debug!(kind, name = %change.name, revision = change.revision.0, "changed");
     }
 
-    fn services(&self, registry: &Registry, names: &BTreeSet<ServiceName>) {
-        for name in names {
-            let view = view(registry, name).map(Arc::new);
-            let before = self.index.publish(name, view.clone());
+    fn services(&self, registry: &Registry, next: impl Iterator<Item = Next>) {
+        for Next { name, view } in next {
+            let before = self.index.publish(&name, view.clone());
             let panics = |view: &Option<Arc<ServiceView>>| view.as_ref().is_some_and(|view| view.is_panicking());
             let (panicked, panicking) = (panics(&before), panics(&view));
             if let Some(view) = view {
@@ -166,6 +171,27 @@ impl Publisher {
             let own = registry.settings(service).and_then(|settings| settings.record_ttl);
             self.caches.clear_at(service, own, self.clock.tick())
         });
+    }
+}
+
+/// A service as it is to be shown.
+#[derive(Debug)]
+pub(super) struct Next {
+    name: ServiceName,
+    /// `None` when it has no instance any more.
+    view: Option<Arc<ServiceView>>,
+}
+
+/// The services that `changes` are about, as they are in the registry. Nobody sees them by that, so it can be done while
+/// the changes are on their way to the disk.
+pub(super) fn prepare(registry: &Registry, changes: &Changes) -> Vec<Next> {
+    changes.services().into_iter().map(|name| Next::of(registry, name)).collect()
+}
+
+impl Next {
+    fn of(registry: &Registry, name: ServiceName) -> Self {
+        let view = view(registry, &name).map(Arc::new);
+        Self { name, view }
     }
 }
 

@@ -36,7 +36,7 @@ use super::commits::Commits;
 use super::expiries::{Questions, TOLD};
 use super::gather::{gather, has_room, take_along};
 use super::pace::Pace;
-use super::publish::Publisher;
+use super::publish::{Publisher, prepare};
 use super::writers::{Commands, HANGS, Replies, Underway, Writers, refuse};
 use super::{Clock, Engine, Loaded, Metrics, Queues, Request, Results, Standstill, Store, StoreError, WriteError};
 use crate::model::{LoadRules, Moment, Revision, Tick};
@@ -237,10 +237,14 @@ impl<S: Store> Runner<S> {
 
     /// Waits for the commit of `changes`, which stand in the registry, for as long as verdicts and lapses can wait.
     async fn await_commit(&mut self, changes: Changes, writers: Writers) {
-        match self.commits.ended_within(PATIENCE).await {
+        // What is to be shown is made while the store works, which begins when it is first waited for.
+        let next = async { prepare(&self.registry, &changes) };
+        let (ended, next) = tokio::join!(biased; self.commits.ended_within(PATIENCE), next);
+        match ended {
             Some((took, Ok(()))) => {
                 self.committed(took);
-                self.publish(changes, writers);
+                self.publisher.prepared(&self.registry, changes, next, writers.since);
+                writers.reply(None);
             }
             Some((_, Err(error))) => {
                 self.registry.undo(&changes, self.clock.now());
