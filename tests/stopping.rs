@@ -65,13 +65,20 @@ fn what_is_under_way_is_finished_and_kept() {
 /// Who asks a moment later is a matter of time, and of a test on the paused clock beside the code.
 #[test]
 fn who_asks_as_the_server_stops_is_answered() {
-    let mut server = Server::start();
-    let mut connections: Vec<_> =
-        (0..20).map(|_| TcpStream::connect(server.http[0]).expect("the server listens")).collect();
-    // Connections are taken in their order: these have been.
-    server.api.get("/readyz").expect(200);
-    // It finds the requests and the signal at once.
-    server.process.signal("STOP");
+    for are_taken in [true, false] {
+        let server = Server::start();
+        let connect = || (0..20).map(|_| TcpStream::connect(server.http[0]).expect("the system takes it")).collect();
+        let taken: Vec<_> = if are_taken { connect() } else { Vec::new() };
+        // Connections are taken in their order: these have been.
+        server.api.get("/readyz").expect(200);
+        // It finds the requests and the signal at once.
+        server.process.signal("STOP");
+        all_are_answered(if are_taken { taken } else { connect() }, server);
+    }
+}
+
+/// All of `connections` ask a server that stands still, and has to end when it goes on.
+fn all_are_answered(mut connections: Vec<TcpStream>, mut server: Server) {
     for connection in &mut connections {
         connection.write_all(b"GET /readyz HTTP/1.1\r\nHost: srvd\r\n\r\n").expect("the system keeps it");
     }

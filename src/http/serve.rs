@@ -43,33 +43,55 @@ pub fn connections(listeners: usize) -> usize {
 
 /// Serves what is behind `entrance` on at most so many `connections` until `stop`; then open connections end after the
 /// request that they are at. As long as any is left, new ones get one reply each, so that who asks is told that the server
-/// is stopping.
+/// is stopping; and so do those that wait to be taken when the last one ends.
 pub async fn serve(listener: TcpListener, entrance: Entrance, connections: usize, stop: CancellationToken) {
     let slots = Arc::new(Semaphore::new(connections));
-    let (open, _) = watch::channel(());
-    while let Some((stream, peer, slot)) = stop.run_until_cancelled(accept(&listener, &slots)).await {
+    let carried = |among: &watch::Sender<()>, (stream, peer, slot): Taken, keep_alive| {
         let asked = Arc::<Asked>::default();
-        let connection = connection(stream, peer, &entrance, &asked, true);
-        let (stop, is_open) = (stop.clone(), open.subscribe());
+        let connection = connection(stream, peer, &entrance, &asked, keep_alive);
+        let (stop, is_open) = (stop.clone(), among.subscribe());
         tokio::spawn(async move {
             carry(until_stopped(connection, asked, stop), peer, slot).await;
             drop(is_open);
         });
+    };
+    let (open, _) = watch::channel(());
+    while let Some(taken) = stop.run_until_cancelled(accept(&listener, &slots)).await {
+        carried(&open, taken, true);
     }
+    let (late, _) = watch::channel(());
     let drained = open.closed();
     tokio::pin!(drained);
     loop {
         tokio::select! {
             () = &mut drained => break,
-            (stream, peer, slot) = accept(&listener, &slots) => {
-                tokio::spawn(carry(connection(stream, peer, &entrance, &Arc::default(), false), peer, slot));
-            }
+            taken = accept(&listener, &slots) => carried(&late, taken, false),
         }
     }
+    for taken in backlog(listener, &slots) {
+        carried(&late, taken, false);
+    }
+    late.closed().await;
+}
+
+/// A connection, and the room that it has.
+type Taken = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+
+/// The connections that wait to be taken, as far as there is room for them. Nobody waits any more after that.
+fn backlog(listener: TcpListener, slots: &Arc<Semaphore>) -> Vec<Taken> {
+    // What the runtime knows of the socket may be a moment old.
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let next = || {
+        let slot = Arc::clone(slots).try_acquire_owned().ok()?;
+        let (stream, peer) = listener.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer, slot))
+    };
+    std::iter::from_fn(next).collect()
 }
 
 /// The next connection, as soon as there is room for it.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Taken {
     loop {
         // The semaphore is never closed.
         let Ok(slot) = Arc::clone(slots).acquire_owned().await else { std::future::pending().await };
@@ -180,6 +202,20 @@ mod tests {
         let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service);
         tokio::spawn(until_stopped(connection, asked, stop.clone()));
         client
+    }
+
+    #[tokio::test]
+    async fn who_waits_to_be_taken_is_taken_at_once_as_far_as_there_is_room() {
+        for (waiting, room, taken) in [(3, 4, 3), (3, 2, 2), (0, 2, 0)] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let connect = |_| std::net::TcpStream::connect(address).unwrap();
+            let clients: Vec<_> = (0..waiting).map(connect).collect();
+            let found = backlog(listener, &Arc::new(Semaphore::new(room)));
+            let peers: Vec<_> = found.iter().map(|(_, peer, _)| *peer).collect();
+            let first: Vec<_> = clients.iter().take(taken).map(|client| client.local_addr().unwrap()).collect();
+            assert_eq!(peers, first, "in the order in which they came");
+        }
     }
 
     #[tokio::test(start_paused = true)]
