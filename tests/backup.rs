@@ -142,6 +142,22 @@ fn no_registry_is_lost_to_a_restore() {
 }
 
 #[test]
+fn a_configuration_that_is_wrong_ends_a_restore_as_it_ends_a_check() {
+    let files = tempfile::tempdir().expect("a directory");
+    let (config, data) = (files.path().join("config.toml"), files.path().join("data"));
+    for (text, says, is_checked) in [
+        ("[store]\nkind = \"none\"\n", "store.kind", true),
+        ("[store]\nkind = \"memory\"\n", "nowhere to restore to", false),
+    ] {
+        std::fs::write(&config, text).expect("it can be written");
+        let (code, said) = restore(&files.path().join("backup"), &data, &["--config", shown(&config)]);
+        assert!(code == Some(1) && said.contains(says), "{code:?}: {said}");
+        let checked = srvd(&["check", "--config", shown(&config)]);
+        assert_eq!(checked.status.code(), Some(i32::from(is_checked)), "{checked:?}");
+    }
+}
+
+#[test]
 fn a_backup_that_fails_leaves_the_last_one() {
     let files = tempfile::tempdir().expect("a directory");
     let file = files.path().join("backup");

@@ -39,10 +39,7 @@ pub fn restore(args: &RestoreArgs) -> ExitCode {
     let config = ConfigArgs { config: args.config.clone(), data: args.data.clone(), ..ConfigArgs::default() };
     let directory = match server::store_directory(config) {
         Ok(directory) => directory,
-        Err(error) => {
-            format!("{error:#}").lines().for_each(|line| eprintln!("srvd: {line}"));
-            return Exit::Usage.into();
-        }
+        Err(error) => return server::failed(&error).into(),
     };
     let octets = args.file.metadata().ok().map(|file| file.len());
     let progress = Progress::of_octets("restoring", octets, io::stderr().is_terminal());

@@ -76,15 +76,14 @@ pub fn store_directory(args: ConfigArgs) -> anyhow::Result<PathBuf> {
 }
 
 fn finish(result: anyhow::Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let text = format!("{error:#}");
-            text.lines().for_each(|line| eprintln!("srvd: {line}"));
-            let is_usage = error.downcast_ref::<Problems>().is_some_and(Problems::are_of_usage);
-            if is_usage { Exit::Usage } else { Exit::Refused }.into()
-        }
-    }
+    result.map_or_else(|error| failed(&error).into(), |()| ExitCode::SUCCESS)
+}
+
+/// Says on standard error why it went no further, and which exit code says so.
+pub fn failed(error: &anyhow::Error) -> Exit {
+    format!("{error:#}").lines().for_each(|line| eprintln!("srvd: {line}"));
+    let is_usage = error.downcast_ref::<Problems>().is_some_and(Problems::are_of_usage);
+    if is_usage { Exit::Usage } else { Exit::Refused }
 }
 
 /// What the configuration is read from, at the start and at every reload.
