@@ -14,7 +14,7 @@ use srvd::answer::{Catalog, LiveZone, ReverseZones};
 use srvd::config;
 use srvd::dns::{Carrier, Client, Rcode, Responder, Scratch, Settings, Transport};
 use srvd::engine::{Clock, Engine};
-use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Registration, ServiceName, Span};
+use srvd::model::{Defaults, InstanceId, Key, Registration, ServiceName, Span};
 use srvd::registry::{self, Command, Rules};
 use srvd::store::Memory;
 use srvd::wire::{Name, RecordType};
@@ -26,9 +26,7 @@ const BATCH: usize = 32;
 const CLIENT: Client = Client { address: HERE, transport: Transport::Udp };
 
 fn rules() -> Rules {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() };
-    Rules::new(defaults, 11)
+    Rules::new(Defaults { ttl: Span::from_secs(3600), ..Defaults::default() }, 11)
 }
 
 /// A responder over `services` services `s0`, `s1`, … of `instances` instances each.

@@ -12,7 +12,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use srvd::answer::Live;
 use srvd::engine::{Clock, Engine, Heartbeat};
-use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Registration, ServiceName, Span, Tick};
+use srvd::model::{Defaults, InstanceId, Key, Registration, ServiceName, Span, Tick};
 use srvd::registry::{Command, Done, Expected, Rules};
 use srvd::store::Memory;
 use tokio::runtime::{Builder, Runtime};
@@ -23,9 +23,7 @@ const SIZES: [usize; 2] = [1_000, 1_000_000];
 const BATCH: usize = 10_000;
 
 fn rules() -> Rules {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() };
-    Rules::new(defaults, 11)
+    Rules::new(Defaults { ttl: Span::from_secs(3600), ..Defaults::default() }, 11)
 }
 
 fn key(number: usize) -> Key {

@@ -15,8 +15,8 @@ use serde_json::json;
 use srvd::engine::{Checks, Clock, Engine};
 use srvd::health::{self, Schedule, Settings};
 use srvd::model::{
-    CheckDefaults, Condition, Defaults, Instance, InstanceId, Key, LeaseTtl, Pulse, Registration, Revision,
-    ServiceName, Span, Tick, Verdict, WallTime,
+    Condition, Defaults, Instance, InstanceId, Key, LeaseTtl, Pulse, Registration, Revision, ServiceName, Span, Tick,
+    Verdict, WallTime,
 };
 use srvd::registry::{Command as Change, Expected, Rules};
 use srvd::store::Memory;
@@ -112,8 +112,7 @@ impl Drop for Target {
 }
 
 fn defaults() -> Defaults {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() }
+    Defaults { ttl: Span::from_secs(3600), ..Defaults::default() }
 }
 
 fn key(number: usize) -> Key {

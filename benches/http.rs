@@ -10,16 +10,11 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::{Value, json};
-use srvd::model::{CheckDefaults, Defaults, Instance, Key, Moment, Registration, Revision, Span, Tick, Written};
+use srvd::model::{Defaults, Instance, Key, Moment, Registration, Revision, Tick, Written};
 use srvd::registry::{Changes, Command, Done, Expected, Registry, Rules};
 use srvd::render;
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-fn defaults() -> Defaults {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() }
-}
 
 fn now() -> Moment {
     Moment { tick: Tick(1), wall: "2026-01-01T00:00:00Z".parse().unwrap() }
@@ -47,8 +42,9 @@ fn tree(text: &str, defaults: &Defaults) -> Registration {
 }
 
 fn registered(text: &str) -> Arc<Instance> {
-    let (mut registry, mut changes) = (Registry::new(Rules::new(defaults(), 11), Revision::ZERO), Changes::default());
-    let (key, registration) = plain(text, &defaults());
+    let (mut registry, mut changes) =
+        (Registry::new(Rules::new(Defaults::default(), 11), Revision::ZERO), Changes::default());
+    let (key, registration) = plain(text, &Defaults::default());
     let command = Command::Register { key, registration: Arc::new(registration), expected: Expected::Absent };
     match registry.apply(command, now(), &mut changes) {
         Ok(Done::Registered(instance)) => instance,
@@ -57,7 +53,7 @@ fn registered(text: &str) -> Arc<Instance> {
 }
 
 fn parse(c: &mut Criterion) {
-    let defaults = defaults();
+    let defaults = Defaults::default();
     for (name, text) in texts() {
         let (_, expected) = plain(&text, &defaults);
         assert_eq!(expected, tree(&text, &defaults));

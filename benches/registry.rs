@@ -10,15 +10,13 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
-use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Moment, Registration, Revision, ServiceName, Span, Tick};
+use srvd::model::{Defaults, InstanceId, Key, Moment, Registration, Revision, ServiceName, Span, Tick};
 use srvd::registry::{Changes, Command, Done, Expected, Registry, Rules};
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn rules() -> Rules {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() };
-    Rules::new(defaults, 11)
+    Rules::new(Defaults { ttl: Span::from_secs(3600), ..Defaults::default() }, 11)
 }
 
 fn now() -> Moment {

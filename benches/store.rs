@@ -14,10 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use srvd::engine::{Batch, Store, Write};
-use srvd::model::{
-    CheckDefaults, Condition, Defaults, Instance, InstanceId, Key, Pulse, Registration, Revision, ServiceName, Span,
-    Tick,
-};
+use srvd::model::{Condition, Defaults, Instance, InstanceId, Key, Pulse, Registration, Revision, ServiceName, Tick};
 use srvd::registry::Record;
 use srvd::store::Embedded;
 
@@ -123,11 +120,7 @@ async fn load(at: &Path, weights: &HashMap<u64, u16>) {
 }
 
 fn batch(rows: impl Iterator<Item = (u64, u16)>) -> Batch {
-    let defaults = Defaults {
-        ttl: Span::from_secs(30),
-        check: CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 },
-        checks: Vec::new(),
-    };
+    let defaults = Defaults::default();
     let body = json!({"address": "10.0.0.7", "port": 8080, "tags": ["v2"], "version": "2.1.0",
                       "metadata": {"team": "shop", "zone": "a"}});
     let registration = Registration::from_json(&body, &defaults, [127, 0, 0, 1].into()).expect("a registration");

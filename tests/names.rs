@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use srvd::answer::order::Draw;
 use srvd::answer::{Catalog, LiveZone, Outcome, ReverseZones};
 use srvd::engine::{Clock, Engine};
-use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Registration, ServiceName, Span};
+use srvd::model::{Defaults, InstanceId, Key, Registration, ServiceName, Span};
 use srvd::registry::{Command, Expected, Rules};
 use srvd::store::Memory;
 use srvd::wire::{Name, RecordType};
@@ -217,9 +217,7 @@ fn world() -> BTreeSet<String> {
 }
 
 fn rules() -> Rules {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() };
-    Rules::new(defaults, 11)
+    Rules::new(Defaults { ttl: Span::from_secs(3600), ..Defaults::default() }, 11)
 }
 
 fn catalog(prefixes: &[ipnet::IpNet]) -> Catalog {

@@ -12,7 +12,7 @@ use srvd::answer::{Catalog, LiveZone};
 use srvd::config;
 use srvd::dns::{Client, Responder, Scratch, Settings, Transport};
 use srvd::engine::{Clock, Engine};
-use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Moment, Registration, ServiceName, Span};
+use srvd::model::{Defaults, InstanceId, Key, Moment, Registration, ServiceName, Span};
 use srvd::registry::{Command, Expected, Rules};
 use srvd::store::Memory;
 use srvd::wire::{Name, RecordType};
@@ -93,8 +93,7 @@ fn packet(kind: &Kind, number: usize) -> Vec<u8> {
 }
 
 fn rules() -> Rules {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    Rules::new(Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() }, 11)
+    Rules::new(Defaults { ttl: Span::from_secs(3600), ..Defaults::default() }, 11)
 }
 
 /// A responder over the services, each with five instances.

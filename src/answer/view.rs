@@ -220,13 +220,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::{
-        CheckDefaults, Condition, Defaults, InstanceId, Key, LeaseTtl, Pulse, Registration, Span, Tick, WallTime,
-    };
+    use crate::model::{Condition, Defaults, InstanceId, Key, LeaseTtl, Pulse, Registration, Tick, WallTime};
 
     fn instance(id: char) -> Arc<Instance> {
-        let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-        let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+        let defaults = Defaults::default();
         let body = json!({"address": "10.0.0.7", "port": 8080});
         let registration = Registration::from_json(&body, &defaults, IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
         let id = InstanceId::parse(&id.to_string()).unwrap();

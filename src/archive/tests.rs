@@ -15,7 +15,7 @@ use crate::registry::Record;
 
 fn instance(body: &serde_json::Value) -> Record {
     let check = CheckDefaults { interval: Span::from_secs(1), timeout: Span::from_secs(1), rise: 1, fall: 1 };
-    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+    let defaults = Defaults { check, ..Defaults::default() };
     let registration = Registration::from_json(body, &defaults, [127, 0, 0, 1].into()).unwrap();
     Record::Instance(Arc::new(Instance {
         key: Key { service: ServiceName::parse("web").unwrap(), id: InstanceId::parse("a").unwrap() },

@@ -16,8 +16,8 @@ use serde_json::{Map, Value};
 use super::Restored;
 use crate::model::json::{self, Members, Text};
 use crate::model::{
-    CheckDefaults, Condition, Defaults, DrainedBy, Instance, Invalid, Key, Maintenance, Moment, Reason, Registration,
-    Revision, SelfReport, Settings, Span, Subscription, Tick, Verdict, Verdicts, pulse,
+    Condition, Defaults, DrainedBy, Instance, Invalid, Key, Maintenance, Moment, Reason, Registration, Revision,
+    SelfReport, Settings, Subscription, Tick, Verdict, Verdicts, pulse,
 };
 use crate::registry::{Record, RecordName, Stored};
 
@@ -51,7 +51,7 @@ pub fn read(name: RecordName, value: &Value) -> Result<Restored, String> {
     let text = name.to_string();
     let read = match name {
         RecordName::Instance(key) => instance(key, value).map(Restored::Instance),
-        RecordName::Settings(service) => Settings::from_json(value, &defaults().check)
+        RecordName::Settings(service) => Settings::from_json(value, &Defaults::default().check)
             .map(|settings| Restored::Record(Record::Settings(service, Arc::new(settings)))),
         RecordName::Maintenance(key) => {
             maintenance(value).map(|mark| Restored::Record(Record::Maintenance(key, Arc::new(mark))))
@@ -99,7 +99,7 @@ fn instance(key: Key, value: &Value) -> Result<Stored, Invalid> {
     ];
     let members = Members::of(value, MEMBERS, &[])?;
     let mut registration =
-        members.required("registration", |value| Registration::from_json(value, &defaults(), NOWHERE))?;
+        members.required("registration", |value| Registration::from_json(value, &Defaults::default(), NOWHERE))?;
     // Version 1 does not say. Checks that are there stay; where there are none, defaults may come.
     let brings_checks = members.optional("brings_checks", json::boolean)?;
     registration.brings_checks = brings_checks.unwrap_or(!registration.checks().is_empty());
@@ -141,11 +141,6 @@ fn maintenance(value: &Value) -> Result<Maintenance, Invalid> {
 
 /// Never used: a stored registration has everything spelled out.
 const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-
-fn defaults() -> Defaults {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() }
-}
 
 fn drained_by(value: &Value) -> Result<DrainedBy, Reason> {
     DrainedBy::parse(json::string(value)?).ok_or(Reason::Choice { choices: &["itself", "operator"] })

@@ -253,7 +253,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::{CheckDefaults, Defaults};
+    use crate::model::Defaults;
 
     #[test]
     fn every_member_has_its_place_and_the_server_takes_it() {
@@ -293,8 +293,7 @@ mod tests {
             ],
         });
         assert_eq!(Value::Object(registration.body.clone()), whole);
-        let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-        let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+        let defaults = Defaults::default();
         let read = crate::model::Registration::from_json(&whole, &defaults, [127, 0, 0, 1].into());
         assert!(read.is_ok(), "{read:?}");
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::{CookieSecret, LogFormat, LogLevel, Secret, StoreKind};
-use crate::model::{CheckDefaults, CheckSpec, LoadRules, Span};
+use crate::model::{CheckDefaults, CheckSpec, Defaults, LoadRules, Span};
 use crate::registry::{ProtectionRules, Rules};
 use crate::wire::Name;
 
@@ -161,7 +161,7 @@ impl Default for Leases {
     fn default() -> Self {
         let protection = ProtectionRules::default();
         Self {
-            ttl: Span::from_secs(30),
+            ttl: Defaults::default().ttl,
             reap_after: Rules::REAP_AFTER,
             protection_instances: protection.instances,
             protection_fraction: protection.fraction,
@@ -198,11 +198,12 @@ impl Health {
 
 impl Default for Health {
     fn default() -> Self {
+        let CheckDefaults { interval, timeout, rise, fall } = CheckDefaults::default();
         Self {
-            interval: Span::from_secs(10),
-            timeout: Span::from_secs(5),
-            rise: 2,
-            fall: 3,
+            interval,
+            timeout,
+            rise,
+            fall,
             default_checks: Vec::new(),
             panic_threshold: 0.0,
             allow: Vec::new(),

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::model::{CheckDefaults, Defaults, InstanceId, Registration, ServiceName, Settings, Span, Status};
+use crate::model::{Defaults, InstanceId, Registration, ServiceName, Settings, Span, Status};
 use crate::registry::{Expected, Record};
 
 mod slow;
@@ -58,9 +58,7 @@ struct Bench {
 }
 
 pub(super) fn rules() -> Rules {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
-    Rules::new(defaults, 11)
+    Rules::new(Defaults::default(), 11)
 }
 
 async fn bench() -> Bench {

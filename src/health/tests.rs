@@ -43,7 +43,7 @@ pub fn key(id: &str) -> Key {
 
 fn defaults() -> Defaults {
     let check = CheckDefaults { interval: Span::from_millis(100), timeout: Span::from_secs(10), rise: 1, fall: 2 };
-    Defaults { ttl: Span::from_secs(3600), check, checks: Vec::new() }
+    Defaults { ttl: Span::from_secs(3600), check, ..Defaults::default() }
 }
 
 pub fn registration(body: &Value) -> Arc<Registration> {

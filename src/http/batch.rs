@@ -231,12 +231,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::{CheckDefaults, Span};
 
     #[test]
     fn what_one_call_says_alike_is_kept_once() {
-        let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-        let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+        let defaults = Defaults::default();
         let key = || key(&json!({"service": "web", "id": "a"})).unwrap();
         let mut last = None;
         let mut read = |address: &str, team: &str| {

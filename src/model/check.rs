@@ -70,6 +70,13 @@ pub struct CheckDefaults {
     pub fall: u32,
 }
 
+impl Default for CheckDefaults {
+    /// What holds where nothing is configured.
+    fn default() -> Self {
+        Self { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 }
+    }
+}
+
 const KINDS: &[&str] = &["http", "tcp", "grpc"];
 /// The members of every kind of check.
 const COMMON: &[&str] = &["kind", "port", "interval", "timeout", "rise", "fall"];
@@ -265,19 +272,16 @@ fn status_range(value: &Value) -> Result<(u16, u16), Reason> {
 mod tests {
     use super::*;
 
-    const DEFAULTS: CheckDefaults =
-        CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-
     #[test]
     fn defaults_are_filled_in_and_written_back() {
-        let spec = CheckSpec::from_json(&json!({"kind": "http"}), &DEFAULTS).unwrap();
+        let spec = CheckSpec::from_json(&json!({"kind": "http"}), &CheckDefaults::default()).unwrap();
         let written = spec.to_json();
         assert_eq!(
             written,
             json!({"kind": "http", "scheme": "http", "path": "/health", "method": "GET", "expect": "200-299",
                    "interval": "10s", "timeout": "5s", "rise": 2, "fall": 3})
         );
-        assert_eq!(CheckSpec::from_json(&written, &DEFAULTS).unwrap(), spec);
+        assert_eq!(CheckSpec::from_json(&written, &CheckDefaults::default()).unwrap(), spec);
         let times = json!({"port": 9000, "interval": "1s", "timeout": "500ms", "rise": 1, "fall": 1});
         for kind in [
             json!({"kind": "http", "scheme": "https", "verify": false, "path": "/", "method": "HEAD",
@@ -288,9 +292,9 @@ mod tests {
         ] {
             let mut full = kind;
             full.as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
-            assert_eq!(CheckSpec::from_json(&full, &DEFAULTS).unwrap().to_json(), full);
+            assert_eq!(CheckSpec::from_json(&full, &CheckDefaults::default()).unwrap().to_json(), full);
         }
-        let whole = CheckSpec::from_json(&json!({"kind": "grpc"}), &DEFAULTS).unwrap();
+        let whole = CheckSpec::from_json(&json!({"kind": "grpc"}), &CheckDefaults::default()).unwrap();
         assert_eq!(whole.kind, CheckKind::Grpc { service: String::new() });
     }
 
@@ -320,7 +324,7 @@ mod tests {
             (json!({"kind": "tcp", "rise": 0}), "rise"),
             (json!({"kind": "tcp", "fall": 101}), "fall"),
         ] {
-            assert_eq!(CheckSpec::from_json(&check, &DEFAULTS).unwrap_err().field, field, "{check}");
+            assert_eq!(CheckSpec::from_json(&check, &CheckDefaults::default()).unwrap_err().field, field, "{check}");
         }
     }
 

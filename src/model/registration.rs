@@ -68,6 +68,13 @@ pub struct Defaults {
     pub checks: Vec<CheckSpec>,
 }
 
+impl Default for Defaults {
+    /// What holds where nothing is configured.
+    fn default() -> Self {
+        Self { ttl: Span::from_secs(30), check: CheckDefaults::default(), checks: Vec::new() }
+    }
+}
+
 const MEMBERS: &[&str] = &[
     "address",
     "addresses",

@@ -123,21 +123,18 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const DEFAULTS: CheckDefaults =
-        CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-
     #[test]
     fn what_is_set_is_written_back() {
         let check = json!({"kind": "tcp", "interval": "1s", "timeout": "500ms", "rise": 1, "fall": 1});
         let full = json!({"panic_threshold": 0.5, "slow_start": "30s", "default_checks": [check],
                           "strategy": "least_loaded", "protection": false, "record_ttl": 0, "description": "front"});
-        let settings = Settings::from_json(&full, &DEFAULTS).unwrap();
+        let settings = Settings::from_json(&full, &CheckDefaults::default()).unwrap();
         assert_eq!(Value::Object(settings.to_json()), full);
         assert!(!settings.is_empty());
         for part in [json!({}), json!({"slow_start": "none"}), json!({"default_checks": []})] {
-            assert_eq!(Value::Object(Settings::from_json(&part, &DEFAULTS).unwrap().to_json()), part);
+            assert_eq!(Value::Object(Settings::from_json(&part, &CheckDefaults::default()).unwrap().to_json()), part);
         }
-        assert!(Settings::from_json(&json!({}), &DEFAULTS).unwrap().is_empty());
+        assert!(Settings::from_json(&json!({}), &CheckDefaults::default()).unwrap().is_empty());
     }
 
     #[test]
@@ -159,7 +156,11 @@ mod tests {
             (json!({"description": null}), "description"),
             (json!({"panic_treshold": 0.5}), "panic_treshold"),
         ] {
-            assert_eq!(Settings::from_json(&settings, &DEFAULTS).unwrap_err().field, field, "{settings}");
+            assert_eq!(
+                Settings::from_json(&settings, &CheckDefaults::default()).unwrap_err().field,
+                field,
+                "{settings}"
+            );
         }
     }
 }

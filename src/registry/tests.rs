@@ -14,14 +14,12 @@ use serde_json::{Value, json};
 
 use super::command::{Observation, Report};
 use super::*;
-use crate::model::{CheckDefaults, InstanceId, Registration, SelfReport, Status, Tick, Verdict};
+use crate::model::{InstanceId, Registration, SelfReport, Status, Tick, Verdict};
 
 const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 fn rules() -> Rules {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
-    Rules::new(defaults, 11)
+    Rules::new(Defaults::default(), 11)
 }
 
 fn at(tick: u64) -> Moment {

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::answer::ServiceView;
 use crate::model::{
-    CheckDefaults, Condition, Defaults, Instance, InstanceId, Key, LeaseTtl, Load, LoadRules, Pulse, Registration,
-    Revision, ServiceName, Span, Status, Strategy, Tick, WallTime,
+    Condition, Defaults, Instance, InstanceId, Key, LeaseTtl, Load, LoadRules, Pulse, Registration, Revision,
+    ServiceName, Status, Strategy, Tick, WallTime,
 };
 
 /// Numbers that look random (SplitMix64).
@@ -32,8 +32,7 @@ pub(super) fn numbers(seed: u64) -> impl FnMut() -> u64 {
 fn instance(id: &str, body: Value, load: Option<Value>) -> Arc<Instance> {
     let mut registration = json!({"address": "10.0.0.7", "port": 80});
     registration.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+    let defaults = Defaults::default();
     let registration =
         Arc::new(Registration::from_json(&registration, &defaults, IpAddr::from([127, 0, 0, 1])).unwrap());
     let pulse = Pulse::begin(Tick(0), LeaseTtl::Permanent);

@@ -69,7 +69,7 @@ fn time(text: &str) -> WallTime {
 }
 
 pub(super) fn instance(key: Key, weight: u16, revision: u64) -> Arc<Instance> {
-    let defaults = Defaults { ttl: Span::from_secs(7), check: check_defaults(), checks: Vec::new() };
+    let defaults = Defaults { ttl: Span::from_secs(7), check: check_defaults(), ..Defaults::default() };
     let body = json!({"addresses": ["10.0.0.7", "2001:db8::7"], "port": 80, "weight": weight, "tags": ["v2"],
                       "metadata": {"n": [1, true, "x"]}, "checks": [{"kind": "http"}, {"kind": "tcp"}]});
     let registration = Registration::from_json(&body, &defaults, [127, 0, 0, 1].into()).unwrap();
@@ -123,7 +123,7 @@ async fn every_member_is_kept<S: Reopen>(at: &Path) {
                {"kind": "http", "scheme": "https", "verify": false, "headers": {"host": "a"}, "expect": [204, "300-399"]}]}),
         json!({"address": "10.0.0.7", "port": 80, "checks": []}),
     ];
-    let defaults = Defaults { ttl: Span::from_secs(7), check: check_defaults(), checks: Vec::new() };
+    let defaults = Defaults { ttl: Span::from_secs(7), check: check_defaults(), ..Defaults::default() };
     let numbered = (1..).zip(bodies).map(|(number, body)| {
         let registration = Registration::from_json(&body, &defaults, [127, 0, 0, 1].into()).unwrap();
         let verdicts = Verdicts::of(registration.checks().len(), []);

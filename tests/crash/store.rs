@@ -13,10 +13,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
 use srvd::engine::{Batch, Store, StoreError, Write};
-use srvd::model::{
-    CheckDefaults, Condition, Defaults, Instance, InstanceId, Key, Pulse, Registration, Revision, ServiceName, Span,
-    Tick,
-};
+use srvd::model::{Condition, Defaults, Instance, InstanceId, Key, Pulse, Registration, Revision, ServiceName, Tick};
 use srvd::registry::{Record, RecordName};
 use srvd::store::Embedded;
 
@@ -50,8 +47,7 @@ fn key(id: u64) -> Key {
 }
 
 fn batch(seed: u64, number: u64) -> Batch {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+    let defaults = Defaults::default();
     let body = json!({"address": "10.0.0.7", "port": 80, "metadata": {"batch": number}});
     let registration = Arc::new(Registration::from_json(&body, &defaults, [127, 0, 0, 1].into()).unwrap());
     let write = |(id, is_there)| match is_there {

@@ -9,7 +9,7 @@ use srvd::answer::{Catalog, LiveZone};
 use srvd::config;
 use srvd::dns::{Client, Responder, Settings, Transport};
 use srvd::engine::{Clock, Engine, Index};
-use srvd::model::{CheckDefaults, Defaults, InstanceId, Key, Moment, Registration, ServiceName, Span, Tick};
+use srvd::model::{Defaults, InstanceId, Key, Moment, Registration, ServiceName, Tick};
 use srvd::registry::{Command, Expected, Rules};
 use srvd::store::Memory;
 use srvd::wire::Name;
@@ -24,9 +24,7 @@ pub const TCP: Client = Client { address: HERE, transport: Transport::Tcp { idle
 pub const LIVE: &str = "svc.local";
 
 fn rules() -> Rules {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
-    Rules::new(defaults, 11)
+    Rules::new(Defaults::default(), 11)
 }
 
 /// An index with the service `web`, whose instances have tags, metadata and addresses of both families.

@@ -15,9 +15,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::answer::{PROTOCOLS, ServiceView};
-use crate::model::{
-    CheckDefaults, Defaults, InstanceId, Key, Moment, Protocol, Registration, Revision, ServiceName, Span, Tick,
-};
+use crate::model::{Defaults, InstanceId, Key, Moment, Protocol, Registration, Revision, ServiceName, Tick};
 use crate::registry::{Changes, Command, Expected, Registry, Rules};
 use crate::zone::master::{self, Kind};
 
@@ -62,8 +60,7 @@ impl Live for Views {
 }
 
 fn views(instances: &[(&str, &str, Value)]) -> Views {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+    let defaults = Defaults::default();
     let rules = Rules::new(defaults.clone(), 11);
     let mut registry = Registry::new(rules, Revision::ZERO);
     let now = Moment { tick: Tick(0), wall: jiff::Timestamp::UNIX_EPOCH };

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::answer::ServiceView;
 use crate::engine::{Batch, Clock, Engine, Heartbeat, Loaded, Store, StoreError};
-use crate::model::{CheckDefaults, Defaults, Instance, InstanceId, Key, Registration, SelfReport, ServiceName, Span};
+use crate::model::{Defaults, Instance, InstanceId, Key, Registration, SelfReport, ServiceName};
 use crate::registry::{Changes, Command, Expected, Registry, Report, Rules};
 
 /// Keeps nothing.
@@ -30,13 +30,8 @@ impl Store for Nowhere {
     }
 }
 
-fn defaults() -> Defaults {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() }
-}
-
 async fn engine(changes: usize) -> Engine {
-    let rules = Rules::new(defaults(), 11);
+    let rules = Rules::new(Defaults::default(), 11);
     let window = Window { changes, octets: usize::MAX };
     let (engine, mut runner) = Engine::with_window(Nowhere, rules, Clock::start(), window);
     runner.load().await.unwrap();
@@ -58,7 +53,7 @@ async fn register(engine: &Engine, key: Key, weight: u16) {
 }
 
 async fn write(engine: &Engine, key: Key, body: &serde_json::Value) {
-    let registration = Registration::from_json(body, &defaults(), IpAddr::from([127, 0, 0, 1])).unwrap();
+    let registration = Registration::from_json(body, &Defaults::default(), IpAddr::from([127, 0, 0, 1])).unwrap();
     let registration = Arc::new(registration);
     engine.write(Command::Register { key, registration, expected: Expected::Any }).await.unwrap();
 }
@@ -326,12 +321,13 @@ async fn a_wait_ends_with_the_change() {
 fn what_a_snapshot_showed_is_not_told_again() {
     let index = Arc::<Index>::default();
     let hub = Arc::new(Hub::new(Arc::clone(&index), Arc::default(), Window { changes: 10, octets: usize::MAX }));
-    let rules = Rules::new(defaults(), 11);
+    let rules = Rules::new(Defaults::default(), 11);
     let mut registry = Registry::new(rules, Revision(100));
     hub.begin(Revision(100));
     let now = run(async { Clock::start().now() });
     let body = json!({"address": "10.0.0.7", "port": 1});
-    let registration = Registration::from_json(&body, &defaults(), IpAddr::from([127, 0, 0, 1])).map(Arc::new).unwrap();
+    let registration =
+        Registration::from_json(&body, &Defaults::default(), IpAddr::from([127, 0, 0, 1])).map(Arc::new).unwrap();
     let mut changes = Changes::default();
     for (name, id) in [("web", "a"), ("web", "b"), ("db", "c")] {
         let registration = Arc::clone(&registration);

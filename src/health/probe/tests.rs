@@ -90,8 +90,8 @@ async fn behave(mut stream: TcpStream, target: Target, end: &'static [u8]) {
 }
 
 fn registration(body: &Value) -> Registration {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(10), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+    let check = CheckDefaults { timeout: Span::from_secs(10), ..CheckDefaults::default() };
+    let defaults = Defaults { check, ..Defaults::default() };
     Registration::from_json(body, &defaults, IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap()
 }
 

@@ -7,13 +7,12 @@ use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{CheckDefaults, Condition, Defaults, InstanceId, LeaseTtl, ServiceName, Verdicts, WallTime};
+use crate::model::{Condition, Defaults, InstanceId, LeaseTtl, ServiceName, Verdicts, WallTime};
 
 const INTERVAL_MS: u64 = 10_000;
 
 pub(super) fn registration(body: &Value) -> Arc<Registration> {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+    let defaults = Defaults::default();
     Arc::new(Registration::from_json(body, &defaults, IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap())
 }
 

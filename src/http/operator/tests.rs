@@ -16,7 +16,7 @@ use crate::answer::explain::{Explain, Explained};
 use crate::config::Setting;
 use crate::engine::{Batch, Clock, Engine, Heartbeat, Loaded, Store, StoreError};
 use crate::http::{About, Readiness, Room, Watchers, Works, router};
-use crate::model::{CheckDefaults, Defaults, InstanceId, Moment, Registration, SelfReport, ServiceName, Settings};
+use crate::model::{Defaults, InstanceId, Moment, Registration, SelfReport, ServiceName, Settings};
 use crate::registry::{Expected, Report, Rules};
 use crate::wire::{Name, RecordType};
 
@@ -34,12 +34,7 @@ impl Store for Nowhere {
 }
 
 fn rules(record_ttl: u32) -> Rules {
-    Rules { record_ttl, ..Rules::new(defaults(), 11) }
-}
-
-fn defaults() -> Defaults {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() }
+    Rules { record_ttl, ..Rules::new(Defaults::default(), 11) }
 }
 
 fn key() -> Key {
@@ -67,7 +62,7 @@ async fn api() -> Api {
         checks: crate::engine::Checks::new().0,
         deliveries: Default::default(),
         answers: Arc::new(Nobody),
-        defaults: Setting::new(defaults()),
+        defaults: Setting::new(Defaults::default()),
         about: Arc::new(about),
         readiness: Readiness::default(),
         bodies: Room::default(),
@@ -86,7 +81,7 @@ async fn api() -> Api {
 
 async fn register(api: &Api) {
     let body = json!({"address": "10.0.0.7", "port": 8080, "ttl": "none"});
-    let registration = Arc::new(Registration::from_json(&body, &defaults(), [127, 0, 0, 1].into()).unwrap());
+    let registration = Arc::new(Registration::from_json(&body, &Defaults::default(), [127, 0, 0, 1].into()).unwrap());
     api.engine.write(Command::Register { key: key(), registration, expected: Expected::Any }).await.unwrap();
 }
 

@@ -6,13 +6,8 @@ use std::net::Ipv4Addr;
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
 
-fn defaults() -> Defaults {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() }
-}
-
 fn read(value: &Value) -> Result<Registration, Invalid> {
-    Registration::from_json(value, &defaults(), FROM)
+    Registration::from_json(value, &Defaults::default(), FROM)
 }
 
 #[test]
@@ -138,7 +133,9 @@ fn what_nobody_says_takes_no_room_and_what_many_say_takes_it_once() {
     let sharing = Arc::clone(&other).sharing(&first);
     assert_eq!((shared(&other), shared(&sharing), &sharing), ((false, false), (false, true), &other));
     let checked =
-        first.clone().with_default_checks(&[CheckSpec::from_json(&json!({"kind": "tcp"}), &defaults().check).unwrap()]);
+        first
+            .clone()
+            .with_default_checks(&[CheckSpec::from_json(&json!({"kind": "tcp"}), &Defaults::default().check).unwrap()]);
     assert_eq!((checked.checks().len(), checked.tags(), checked.brings_checks), (1, first.tags(), false));
     assert_eq!(checked.with_default_checks(&[]), first);
 }

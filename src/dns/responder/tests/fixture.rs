@@ -14,7 +14,7 @@ use crate::answer::{Catalog, LiveZone};
 use crate::config;
 use crate::dns::{Client, Reply, Responder, Settings, Transport};
 use crate::engine::{Batch, Clock, Engine, Index, Loaded, Store, StoreError};
-use crate::model::{CheckDefaults, Defaults, InstanceId, Key, Moment, Registration, ServiceName, Span, Tick};
+use crate::model::{Defaults, InstanceId, Key, Moment, Registration, ServiceName, Tick};
 use crate::registry::{Command, Expected, Rules};
 use crate::wire::{Name, RecordType};
 use crate::zone::Zones;
@@ -57,9 +57,7 @@ impl Store for Nothing {
 }
 
 pub fn rules() -> Rules {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
-    Rules::new(defaults, 11)
+    Rules::new(Defaults::default(), 11)
 }
 
 /// An engine at work over a store that keeps nothing.

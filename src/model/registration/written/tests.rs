@@ -5,14 +5,13 @@ use serde_json::json;
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::model::{CheckDefaults, Invalid, Span};
+use crate::model::{CheckDefaults, Invalid};
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
 
 fn defaults() -> Defaults {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let checks = vec![CheckSpec::from_json(&json!({"kind": "tcp"}), &check).unwrap()];
-    Defaults { ttl: Span::from_secs(30), check, checks }
+    let checks = vec![CheckSpec::from_json(&json!({"kind": "tcp"}), &CheckDefaults::default()).unwrap()];
+    Defaults { checks, ..Defaults::default() }
 }
 
 /// What the quick reader makes of a text.
