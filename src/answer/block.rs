@@ -74,6 +74,14 @@ pub struct Entry<'a> {
     rdata: &'a [u8],
 }
 
+/// The instances of a block, in the order of their ids.
+#[derive(Debug, Clone, Copy)]
+pub struct Entries<'a> {
+    octets: &'a [u8],
+    /// Where each begins.
+    begins: &'a [[u8; 2]],
+}
+
 /// The address records of one family.
 #[derive(Debug, Clone, Copy)]
 pub struct Addresses<'a> {
@@ -138,41 +146,19 @@ impl Block {
         self.0[4] & PANIC != 0
     }
 
-    /// How many instances there are, at least one.
-    #[inline]
-    pub fn count(&self) -> usize {
-        usize::from(self.0[5])
-    }
-
     /// The name of the service, led by its length in one octet.
     #[inline]
     pub fn label(&self) -> &[u8] {
         label_at(&self.0, HEADER)
     }
 
-    /// The instance at a place, in the order of ids.
+    /// The instances, at least one.
     #[inline]
-    pub fn entry(&self, at: usize) -> Entry<'_> {
-        let table = HEADER + 1 + usize::from(self.0[HEADER]);
-        let octets = &self.0[usize::from(number_at(&self.0, table + 2 * at))..];
-        // Each instance has them.
-        let fixed = octets.first_chunk().unwrap_or(&[0; FIXED]);
-        Entry { fixed, rdata: &octets[INSTANCE..] }
-    }
-
-    /// The instance with this id, in lower case.
-    pub fn find(&self, id: &[u8]) -> Option<Entry<'_>> {
-        let (mut low, mut high) = (0, self.count());
-        while low < high {
-            let middle = low.midpoint(high);
-            let entry = self.entry(middle);
-            match entry.id().cmp(id) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Some(entry),
-            }
-        }
-        None
+    pub fn entries(&self) -> Entries<'_> {
+        let octets = &self.0[..];
+        let table = HEADER + 1 + usize::from(octets[HEADER]);
+        let begins = octets[table..table + 2 * usize::from(octets[5])].as_chunks().0;
+        Entries { octets, begins }
     }
 
     /// The A records of the service.
@@ -200,6 +186,39 @@ impl Block {
     fn addresses(&self, place: usize, count: u8, width: usize) -> Addresses<'_> {
         let begins = usize::from(number_at(&self.0, place));
         Addresses { octets: &self.0[begins..begins + usize::from(count) * (WEIGHT + width)], width }
+    }
+}
+
+impl<'a> Entries<'a> {
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.begins.len()
+    }
+
+    /// The instance at a place.
+    #[inline]
+    pub fn at(&self, place: usize) -> Entry<'a> {
+        let octets = &self.octets[usize::from(u16::from_be_bytes(self.begins[place]))..];
+        match octets.first_chunk() {
+            Some(fixed) => Entry { fixed, rdata: &octets[INSTANCE..] },
+            // Each instance has as many.
+            None => Entry { fixed: &[0; FIXED], rdata: &[0; FIXED] },
+        }
+    }
+
+    /// The instance with this id, in lower case.
+    pub fn find(&self, id: &[u8]) -> Option<Entry<'a>> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            let entry = self.at(middle);
+            match entry.id().cmp(id) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Some(entry),
+            }
+        }
+        None
     }
 }
 

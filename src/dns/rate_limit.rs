@@ -160,15 +160,21 @@ impl RateLimiter {
 }
 
 impl Limiting<'_> {
-    /// Charges the account for an answer at `now`, which is the time since any one instant.
+    /// Charges the account for an answer at `now`, which is the time since any one instant. Neither that nor what is told
+    /// is asked for where there is no account.
     ///
     /// Errors never slip, as in BIND: some of them echo nothing that a client could recognise as its own question.
     #[inline]
-    pub fn decide(&self, client: IpAddr, told: &Told<'_>, now: Duration) -> Decision {
+    pub fn decide<'t>(
+        &self,
+        client: IpAddr,
+        told: impl FnOnce() -> Told<'t>,
+        now: impl FnOnce() -> Duration,
+    ) -> Decision {
         if self.limits.rate == 0 || self.limits.exempt.contains(client) {
             return Decision::Send;
         }
-        self.charge(client, told, now)
+        self.charge(client, &told(), now())
     }
 
     fn charge(&self, client: IpAddr, told: &Told<'_>, now: Duration) -> Decision {

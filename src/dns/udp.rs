@@ -17,7 +17,7 @@ mod batch;
 mod socket;
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -140,11 +140,11 @@ impl<'a> Worker<'a> {
         // No packet is known to make this panic. If one does, the complete path has all of the batch to answer.
         let looked = catch_unwind(AssertUnwindSafe(|| look_up(&round, &queries, &mut asked[..count], &mut found)));
         for (at, asked) in asked.iter().enumerate().take(count) {
-            let (packet, sender) = (queries.packet(at), queries.sender(at));
-            if !may_ask(sender) {
+            let packet = queries.packet(at);
+            if !may_ask(queries.port(at)) {
                 continue;
             }
-            let client = Client { address: sender.ip(), transport: Transport::Udp };
+            let client = Client { address: queries.address(at), transport: Transport::Udp };
             let target = found[at].filter(|_| looked.is_ok());
             let out = answers.place(at);
             // If it panics, it costs the sender the answer and nobody else anything.
@@ -162,7 +162,9 @@ impl<'a> Worker<'a> {
             match answered {
                 Ok(Some(octets)) => answers.send(at, octets),
                 Ok(None) => {}
-                Err(_) => tracing::error!(client = %sender, "a query made the server fail; it stays unanswered"),
+                Err(_) => {
+                    tracing::error!(client = %queries.sender(at), "a query made the server fail; it stays unanswered")
+                }
             }
         }
         self.tally.took(std::mem::take(&mut self.hits), self.began.elapsed());
@@ -183,13 +185,12 @@ impl<'a> Worker<'a> {
         if queries.is_on() {
             queries.note(packet, client.address, Carrier::Udp, hit.rcode, self.began.elapsed());
         }
-        let name =
-            if hit.kind == Kind::Positive { NameRef::new(&packet[hit.qname.clone()]) } else { round.live_apex() };
-        let decision = match hit.has_valid_cookie {
-            true => Decision::Send,
-            false => self.decide(limiting, client, &Told::of(hit.kind, Some(name), Some(hit.qtype))),
+        let told = || {
+            let name =
+                if hit.kind == Kind::Positive { NameRef::new(&packet[hit.qname.clone()]) } else { round.live_apex() };
+            Told::of(hit.kind, Some(name), Some(hit.qtype))
         };
-        match decision {
+        match self.decide(limiting, client, hit.has_valid_cookie, told) {
             Decision::Send => Some(hit.octets),
             Decision::Slip => {
                 let redirected = self.shared.responder.redirect(packet, client, self.now(), &mut self.reply)?;
@@ -213,10 +214,7 @@ impl<'a> Worker<'a> {
             self.tally.ignored();
             return None;
         };
-        let decision = match reply.has_valid_cookie {
-            true => Decision::Send,
-            false => self.decide(limiting, client, &Told::by(&reply)),
-        };
+        let decision = self.decide(limiting, client, reply.has_valid_cookie, || Told::by(&reply));
         let sends = match decision {
             Decision::Send => true,
             Decision::Slip => {
@@ -236,16 +234,32 @@ impl<'a> Worker<'a> {
     }
 
     /// What becomes of a reply.
-    fn decide(&self, limiting: &Limiting<'_>, client: &Client, told: &Told<'_>) -> Decision {
-        let since_start = self.shared.clock.since_start(self.began);
-        let decision = limiting.decide(client.address, told, since_start);
-        let limiter = &self.shared.limiter;
-        if decision != Decision::Send
-            && let Some(network) = limiter.news(client.address, since_start)
-        {
-            tracing::warn!(%network, kind = told.matter(), limited = limiter.limited(), "answers are limited");
+    #[inline]
+    fn decide<'t>(
+        &self,
+        limiting: &Limiting<'_>,
+        client: &Client,
+        has_valid_cookie: bool,
+        told: impl Fn() -> Told<'t>,
+    ) -> Decision {
+        let since_start = || self.shared.clock.since_start(self.began);
+        if has_valid_cookie {
+            return Decision::Send;
+        }
+        let decision = limiting.decide(client.address, &told, since_start);
+        if decision != Decision::Send {
+            self.tell_limited(client.address, &told(), since_start());
         }
         decision
+    }
+
+    /// Says in the log that answers are limited, if it is time for that.
+    #[cold]
+    fn tell_limited(&self, client: IpAddr, told: &Told<'_>, since_start: Duration) {
+        let limiter = &self.shared.limiter;
+        if let Some(network) = limiter.news(client, since_start) {
+            tracing::warn!(%network, kind = told.matter(), limited = limiter.limited(), "answers are limited");
+        }
     }
 
     /// The time of day too, which hardly any query needs.
@@ -262,7 +276,7 @@ fn look_up<'b>(
     found: &mut [Option<Target<'b>>; BATCH],
 ) {
     for (at, asked) in asked.iter_mut().enumerate() {
-        let client = Client { address: queries.sender(at).ip(), transport: Transport::Udp };
+        let client = Client { address: queries.address(at), transport: Transport::Udp };
         *asked = round.read(queries.packet(at), &client);
     }
     *found = round.find(asked);
@@ -274,9 +288,9 @@ fn copy(reply: &[u8], out: &mut [u8]) -> Option<usize> {
     Some(reply.len())
 }
 
-/// Whether what comes from there can be a client's. What another name server sends is told by its QR bit.
-fn may_ask(sender: SocketAddr) -> bool {
-    !NO_CLIENTS.contains(&sender.port())
+/// Whether what comes from a port can be a client's. What another name server sends is told by its QR bit.
+fn may_ask(port: u16) -> bool {
+    !NO_CLIENTS.contains(&port)
 }
 
 /// Nothing came in time, or an earlier answer found its port closed (ICMP), or a signal came.

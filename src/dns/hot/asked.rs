@@ -51,6 +51,7 @@ pub struct Opt {
 
 impl<'a> Asked<'a> {
     /// Reads a packet whose question is below `apex`, a name in wire form; `None` when it is anything unusual.
+    #[inline]
     pub fn read(packet: &'a [u8], apex: &[u8]) -> Option<Self> {
         let head = packet.first_chunk::<QNAME>()?;
         let additional = match head[4..] {

@@ -11,25 +11,23 @@ use crate::wire::MAX_LABEL;
 /// What a name stands for.
 #[derive(Debug, Clone, Copy)]
 pub enum Target<'r> {
-    Service(&'r Block),
-    /// The instances of one protocol.
-    ServiceType(&'r Block, Protocol),
-    /// One instance, whose id is the first label.
-    Instance(&'r Block),
+    Of(Part, &'r Block),
     Nothing,
 }
 
 /// What a name is of a service.
 #[derive(Debug, Clone, Copy)]
-enum What {
+pub enum Part {
     Service,
-    ServiceType(Protocol),
+    /// The instances of one protocol.
+    Type(Protocol),
+    /// One instance, whose id is the first label.
     Instance,
 }
 
 /// A service whose entry has not been read yet.
 struct Sought<'q, 'r> {
-    what: What,
+    part: Part,
     /// The label of the service, in the case of the question.
     label: &'q [u8],
     likely: Option<Likely<'r>>,
@@ -59,30 +57,25 @@ impl Hot {
         found
     }
 
+    #[inline]
     fn target<'r>(&self, sought: &Sought<'_, 'r>, reading: &'r Reading<'_>) -> Option<Target<'r>> {
-        let Sought { what, label, likely } = sought;
-        if let Some(block) = likely.and_then(|likely| likely.block_of(label)) {
-            return block.map(|block| what.of(block));
+        match sought.likely.and_then(|likely| likely.block_of(sought.label)) {
+            Some(block) => block.map(|block| Target::Of(sought.part, block)),
+            None => self.unlikely(sought, reading),
         }
+    }
+
+    /// Looks up whose entry is not where it was likely to be.
+    fn unlikely<'r>(&self, sought: &Sought<'_, 'r>, reading: &'r Reading<'_>) -> Option<Target<'r>> {
+        let Sought { part, label, .. } = *sought;
         let mut octets = [0; MAX_LABEL];
         let lowered = octets.get_mut(..label.len())?;
         lowered.copy_from_slice(label);
         lowered.make_ascii_lowercase();
-        match (reading.block(lowered), what) {
-            (Some(block), what) => block.map(|block| what.of(block)),
-            (None, What::Service) => self.has_nothing_at(lowered).then_some(Target::Nothing),
-            (None, What::ServiceType(_) | What::Instance) => None,
-        }
-    }
-}
-
-impl What {
-    #[inline]
-    fn of(self, block: &Block) -> Target<'_> {
-        match self {
-            Self::Service => Target::Service(block),
-            Self::ServiceType(protocol) => Target::ServiceType(block, protocol),
-            Self::Instance => Target::Instance(block),
+        match (reading.block(lowered), part) {
+            (Some(block), part) => block.map(|block| Target::Of(part, block)),
+            (None, Part::Service) => self.has_nothing_at(lowered).then_some(Target::Nothing),
+            (None, Part::Type(_) | Part::Instance) => None,
         }
     }
 }
@@ -92,22 +85,19 @@ impl<'q, 'r> Sought<'q, 'r> {
     #[inline]
     fn new(asked: &Asked<'q>, reading: &'r Reading<'_>) -> Option<Self> {
         let (mut labels, mut octets) = (asked.labels(), [0; MAX_LABEL]);
-        let front = labels.next()?;
-        let (what, label, lowered) = match labels.next() {
-            None => (What::Service, front, asked.lowered(0, &mut octets)?),
-            Some(back) => {
-                let lowered = asked.lowered(1, &mut octets)?;
-                match transport(lowered) {
-                    None => (What::Instance, back, lowered),
-                    Some(protocol) => {
-                        let lowered = asked.lowered(0, &mut octets)?.strip_prefix(b"_")?;
-                        (What::ServiceType(protocol), &front[1..], lowered)
-                    }
-                }
+        let (front, back) = (labels.next()?, labels.next());
+        if labels.next().is_some() {
+            return None;
+        }
+        let (part, label, lowered) = match back.map(|back| (back, transport(back))) {
+            None => (Part::Service, front, asked.lowered(0, &mut octets)?),
+            Some((back, None)) => (Part::Instance, back, asked.lowered(1, &mut octets)?),
+            Some((_, Some(protocol))) => {
+                let lowered = asked.lowered(0, &mut octets)?.strip_prefix(b"_")?;
+                (Part::Type(protocol), &front[1..], lowered)
             }
         };
-        let likely = reading.seek(lowered);
-        labels.next().is_none().then_some(Self { what, label, likely })
+        Some(Self { part, label, likely: reading.seek(lowered) })
     }
 }
 
@@ -120,15 +110,16 @@ impl<'r> Target<'r> {
 
     pub(super) fn block(&self) -> Option<&'r Block> {
         match self {
-            Self::Service(block) | Self::ServiceType(block, _) | Self::Instance(block) => Some(block),
+            Self::Of(_, block) => Some(block),
             Self::Nothing => None,
         }
     }
 }
 
+/// The protocol that a label means, in any case.
 #[inline]
 fn transport(label: &[u8]) -> Option<Protocol> {
-    match label {
+    match &label.as_array()?.map(|octet: u8| octet.to_ascii_lowercase()) {
         b"_tcp" => Some(Protocol::Tcp),
         b"_udp" => Some(Protocol::Udp),
         _ => None,

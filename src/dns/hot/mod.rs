@@ -44,7 +44,7 @@ use foldhash::HashSet;
 
 use self::absence::{Absence, differ_in_serial};
 pub use self::asked::Asked;
-pub use self::find::Target;
+pub use self::find::{Part, Target};
 use self::page::{COOKIE, OPT, POINTER, Page, RECORD, SRV_NUMBERS, Section, Srv, TO_QNAME};
 use super::edns::Cookies;
 use super::edns::cookie::{self, Answered};
@@ -52,7 +52,7 @@ use super::reply::{Kind, Rcode};
 use super::settings::Settings;
 use crate::answer::{Addresses, Block, Catalog, Entry, Lots};
 use crate::model::{Moment, Protocol, Revision};
-use crate::wire::{MAX_LABEL, RecordType};
+use crate::wire::{MAX_LABEL, MAX_NAME, RecordType};
 
 /// Octets of a UDP reply to a client that offers no more (RFC 1035 §2.3.4).
 const PLAIN_UDP: usize = 512;
@@ -85,9 +85,17 @@ pub struct Hit {
 }
 
 /// What outlasts a query only to be used again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Scratch {
     lots: Lots,
+    /// For [`Srv::new`].
+    end: [u8; MAX_NAME],
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { lots: Lots::default(), end: [0; MAX_NAME] }
+    }
 }
 
 impl Hot {
@@ -135,7 +143,7 @@ impl Hot {
         let opt = asked.opt.map_or(0, |_| OPT) + cookie.map_or(0, |_| COOKIE);
         let room = room.checked_sub(asked.end + opt)?;
         let page = Page::begin(asked, out);
-        let mut reply = Reply { hot: self, asked, room, page, lots: &mut scratch.lots };
+        let mut reply = Reply { hot: self, asked, room, page, lots: &mut scratch.lots, end: &mut scratch.end };
         let (kind, rcode) = match reply.records(target, &mut random)? {
             true => (Kind::Positive, Rcode::NoError),
             false => reply.absence(target, revision)?,
@@ -148,6 +156,10 @@ impl Hot {
     /// Octets that a datagram to this client may have (RFC 6891 §6.2.3 to §6.2.5).
     fn datagram(&self, asked: &Asked<'_>) -> usize {
         asked.opt.map_or(PLAIN_UDP, |opt| usize::from(opt.udp_payload.min(self.udp_payload)).max(PLAIN_UDP))
+    }
+
+    fn ttl(&self, block: &Block) -> u32 {
+        block.record_ttl().unwrap_or(self.record_ttl)
     }
 
     /// Whether no record that is not registered exists at or below a label in lower case.
@@ -164,6 +176,7 @@ struct Reply<'a, 'o> {
     room: usize,
     page: Page<'o>,
     lots: &'a mut Lots,
+    end: &'a mut [u8; MAX_NAME],
 }
 
 impl Reply<'_, '_> {
@@ -171,29 +184,29 @@ impl Reply<'_, '_> {
     /// complete path to find.
     fn records(&mut self, target: Target<'_>, random: &mut impl FnMut() -> u64) -> Option<bool> {
         match (target, self.asked.qtype) {
-            (Target::Service(block), RecordType::A) => self.addresses(block, block.ipv4(), random),
-            (Target::Service(block), RecordType::AAAA) => self.addresses(block, block.ipv6(), random),
-            (Target::Service(block), RecordType::SRV) => self.services(block, None, random),
-            (Target::ServiceType(block, protocol), RecordType::SRV) => self.services(block, Some(protocol), random),
-            (Target::Instance(block), qtype) => self.of_instance(block, qtype, random),
-            (Target::ServiceType(..), _) => None,
-            (Target::Service(_) | Target::Nothing, qtype) => (!qtype.is_meta()).then_some(false),
+            (Target::Of(Part::Service, block), RecordType::A) => self.addresses(block, block.ipv4(), random),
+            (Target::Of(Part::Service, block), RecordType::AAAA) => self.addresses(block, block.ipv6(), random),
+            (Target::Of(Part::Service, block), RecordType::SRV) => self.services(block, None, random),
+            (Target::Of(Part::Type(protocol), block), RecordType::SRV) => self.services(block, Some(protocol), random),
+            (Target::Of(Part::Instance, block), qtype) => self.of_instance(block, qtype, random),
+            (Target::Of(Part::Type(_), _), _) => None,
+            (Target::Of(Part::Service, _) | Target::Nothing, qtype) => (!qtype.is_meta()).then_some(false),
         }
     }
 
     /// The records of the instance whose id is the first label, if it is served.
     fn of_instance(&mut self, block: &Block, qtype: RecordType, random: &mut impl FnMut() -> u64) -> Option<bool> {
         let mut id = [0; MAX_LABEL];
-        let entry = block.find(self.asked.lowered(0, &mut id)?)?;
+        let entry = block.entries().find(self.asked.lowered(0, &mut id)?)?;
         match qtype {
             RecordType::A => {
-                let (ips, ttl) = (entry.ipv4(), self.ttl(block));
+                let (ips, ttl) = (entry.ipv4(), self.hot.ttl(block));
                 self.shuffle(ips.len(), RECORD + 4, random)?;
                 self.page.a(Section::Answer, TO_QNAME, ttl, picked(self.lots, ips));
                 Some(!ips.is_empty())
             }
             RecordType::AAAA => {
-                let (ips, ttl) = (entry.ipv6(), self.ttl(block));
+                let (ips, ttl) = (entry.ipv6(), self.hot.ttl(block));
                 self.shuffle(ips.len(), RECORD + 16, random)?;
                 self.page.aaaa(Section::Answer, TO_QNAME, ttl, picked(self.lots, ips));
                 Some(!ips.is_empty())
@@ -211,7 +224,7 @@ impl Reply<'_, '_> {
         absence.write(&mut self.page, self.asked.apex, revision);
         Some(match target {
             Target::Nothing => (Kind::NxDomain, Rcode::NxDomain),
-            Target::Service(_) | Target::ServiceType(..) | Target::Instance(..) => (Kind::NoData, Rcode::NoError),
+            Target::Of(..) => (Kind::NoData, Rcode::NoError),
         })
     }
 
@@ -221,7 +234,7 @@ impl Reply<'_, '_> {
         self.lots.clear();
         (0..of.len()).for_each(|at| self.lots.put(at as u8, of.weight(at)));
         self.lots.draw(random);
-        let ttl = self.ttl(block);
+        let ttl = self.hot.ttl(block);
         let places = self.lots.items().iter().map(|at| usize::from(*at));
         if of.width() == 4 {
             self.page.a(Section::Answer, TO_QNAME, ttl, places.filter_map(|at| of.address(at)));
@@ -246,9 +259,9 @@ impl Reply<'_, '_> {
         if entry.counts() == (0, 0) {
             return None;
         }
-        let srv = Srv::new(self.hot.srv_weight_scale, block.label(), &self.hot.apex);
+        let srv = Srv::new(self.hot.srv_weight_scale, block.label(), &self.hot.apex, self.end);
         self.room.checked_sub(octets(&srv, entry))?;
-        let ttl = self.ttl(block);
+        let ttl = self.hot.ttl(block);
         self.page.srv(&srv, entry, ttl);
         self.page.a(Section::Additional, TO_QNAME, ttl, entry.ipv4());
         self.page.aaaa(Section::Additional, TO_QNAME, ttl, entry.ipv6());
@@ -265,11 +278,11 @@ impl Reply<'_, '_> {
         if block.has_hosts() {
             return None;
         }
-        let srv = Srv::new(self.hot.srv_weight_scale, block.label(), &self.hot.apex);
-        let mut taken = 0;
+        let srv = Srv::new(self.hot.srv_weight_scale, block.label(), &self.hot.apex, self.end);
+        let (entries, mut taken) = (block.entries(), 0);
         self.lots.clear();
-        for at in 0..block.count() {
-            let entry = block.entry(at);
+        for at in 0..entries.len() {
+            let entry = entries.at(at);
             if protocol.is_none_or(|protocol| protocol == entry.protocol()) {
                 taken += octets(&srv, &entry);
                 self.lots.put(at as u8, u32::from(entry.weight()));
@@ -278,16 +291,16 @@ impl Reply<'_, '_> {
         // Without any it is for the complete path to say whether there is such a name.
         self.room.checked_sub(taken).filter(|_| taken > 0)?;
         if block.has_priorities() {
-            self.lots.draw_by_rank(|item| block.entry(usize::from(item)).priority(), random);
+            self.lots.draw_by_rank(|item| entries.at(usize::from(item)).priority(), random);
         } else {
             self.lots.draw(random);
         }
-        let (ttl, mut target) = (self.ttl(block), self.page.at() + RECORD + SRV_NUMBERS);
+        let (ttl, mut target) = (self.hot.ttl(block), self.page.at() + RECORD + SRV_NUMBERS);
         for item in self.lots.items() {
-            self.page.srv(&srv, &block.entry(usize::from(*item)), ttl);
+            self.page.srv(&srv, &entries.at(usize::from(*item)), ttl);
         }
         for item in self.lots.items() {
-            let entry = block.entry(usize::from(*item));
+            let entry = entries.at(usize::from(*item));
             let owner = POINTER | target as u16;
             self.page.a(Section::Additional, owner, ttl, entry.ipv4());
             self.page.aaaa(Section::Additional, owner, ttl, entry.ipv6());
@@ -295,14 +308,10 @@ impl Reply<'_, '_> {
         }
         Some(true)
     }
-
-    fn ttl(&self, block: &Block) -> u32 {
-        block.record_ttl().unwrap_or(self.hot.record_ttl)
-    }
 }
 
 /// Octets of an instance's SRV record and of the records of its addresses. Targets are never compressed (RFC 2782).
-fn octets(srv: &Srv, entry: &Entry<'_>) -> usize {
+fn octets(srv: &Srv<'_>, entry: &Entry<'_>) -> usize {
     let (ipv4, ipv6) = entry.counts();
     RECORD + srv.rdata_length(entry) + ipv4 * (RECORD + 4) + ipv6 * (RECORD + 16)
 }

@@ -32,18 +32,17 @@ pub struct Page<'o> {
 
 /// What the SRV records of a service have in common.
 #[derive(Debug)]
-pub struct Srv {
+pub struct Srv<'e> {
     weight_scale: u32,
     /// The names of the service and of the zone: the end of each target.
-    end: [u8; MAX_NAME],
+    end: &'e [u8; MAX_NAME],
     end_length: usize,
 }
 
-impl Srv {
+impl<'e> Srv<'e> {
     /// The label of the service is led by its length, the apex is in wire form. Both came into one name when the service
-    /// was registered.
-    pub fn new(weight_scale: u32, service: &[u8], apex: &[u8]) -> Self {
-        let mut end = [0; MAX_NAME];
+    /// was registered; here they do in `end`.
+    pub fn new(weight_scale: u32, service: &[u8], apex: &[u8], end: &'e mut [u8; MAX_NAME]) -> Self {
         end[..service.len()].copy_from_slice(service);
         let end_length = service.len() + apex.len();
         end[service.len()..end_length].copy_from_slice(apex);
@@ -136,7 +135,8 @@ impl<'o> Page<'o> {
     }
 
     /// Writes an SRV record at the name of the question.
-    pub fn srv(&mut self, of: &Srv, entry: &Entry<'_>, ttl: u32) {
+    #[inline]
+    pub fn srv(&mut self, of: &Srv<'_>, entry: &Entry<'_>, ttl: u32) {
         self.record(Section::Answer, TO_QNAME, RecordType::SRV, ttl, of.rdata_length(entry) as u16);
         let weight_at = self.at + 2;
         self.put_few(entry.rdata(), entry.rdata_length());
@@ -144,7 +144,7 @@ impl<'o> Page<'o> {
             let weight = u16::try_from(u32::from(entry.weight()) * of.weight_scale).unwrap_or(u16::MAX);
             self.patch(weight_at, &weight.to_be_bytes());
         }
-        self.put_few(&of.end, of.end_length);
+        self.put_few(of.end, of.end_length);
     }
 
     /// Replaces octets that were written.

@@ -16,7 +16,7 @@ fn name(text: &str) -> Name {
 
 /// Decisions on `count` answers to `client` at `now`, in milliseconds.
 fn asked(limiter: &RateLimiter, client: &str, told: &Told<'_>, now: u64, count: usize) -> Vec<Decision> {
-    let decide = |_| limiter.limiting().decide(client.parse().unwrap(), told, Duration::from_millis(now));
+    let decide = |_| limiter.limiting().decide(client.parse().unwrap(), || *told, || Duration::from_millis(now));
     (0..count).map(decide).collect()
 }
 
@@ -120,7 +120,7 @@ fn a_crowd_of_networks_leaves_a_flood_in_its_debt() {
     sent(&limiter, CLIENT, &Told::Error, 0, 1000);
     let crowd = (1..=2 * SETS * WAYS).map(|at| IpAddr::V6(((at as u128) << 72).into()));
     let refused =
-        crowd.filter(|client| limiter.limiting().decide(*client, &Told::Error, Duration::ZERO) != Send).count();
+        crowd.filter(|client| limiter.limiting().decide(*client, || Told::Error, || Duration::ZERO) != Send).count();
     assert_eq!(refused, 0, "nobody pays for another");
     assert_eq!(sent(&limiter, CLIENT, &Told::Error, 0, 1), 0);
 }

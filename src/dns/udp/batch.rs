@@ -205,6 +205,18 @@ impl<'b> Queries<'b> {
     pub fn sender(&self, at: usize) -> SocketAddr {
         sender(&self.names[at])
     }
+
+    /// The address of who sent it.
+    #[inline]
+    pub fn address(&self, at: usize) -> IpAddr {
+        address(&self.names[at])
+    }
+
+    /// The port of who sent it.
+    #[inline]
+    pub fn port(&self, at: usize) -> u16 {
+        u16::from_be(self.names[at].sin6_port)
+    }
 }
 
 /// Where the answers to a batch go.
@@ -288,14 +300,19 @@ const NO_NAME: libc::sockaddr_in6 = libc::sockaddr_in6 {
     sin6_scope_id: 0,
 };
 
-/// The sender in a name. An IPv4 address stands where the flow information of an IPv6 one is.
+/// The sender in a name.
 fn sender(name: &libc::sockaddr_in6) -> SocketAddr {
-    let ip = if i32::from(name.sin6_family) == libc::AF_INET {
+    SocketAddr::new(address(name), u16::from_be(name.sin6_port))
+}
+
+/// The address in a name. An IPv4 address stands where the flow information of an IPv6 one is.
+#[inline]
+fn address(name: &libc::sockaddr_in6) -> IpAddr {
+    if i32::from(name.sin6_family) == libc::AF_INET {
         IpAddr::V4(Ipv4Addr::from(name.sin6_flowinfo.to_ne_bytes()))
     } else {
         IpAddr::V6(Ipv6Addr::from(name.sin6_addr.s6_addr))
-    };
-    SocketAddr::new(ip, u16::from_be(name.sin6_port))
+    }
 }
 
 #[cfg(test)]

@@ -113,6 +113,6 @@ fn whose_cookie_is_good_has_no_limit() {
 #[test]
 fn services_are_no_clients() {
     for (port, may) in [(0, false), (7, false), (19, false), (464, false), (53, true), (1024, true), (65_535, true)] {
-        assert_eq!(may_ask(SocketAddr::from(([192, 0, 2, 1], port))), may, "{port}");
+        assert_eq!(may_ask(port), may, "{port}");
     }
 }
