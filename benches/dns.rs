@@ -12,7 +12,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use serde_json::json;
 use srvd::answer::{Catalog, LiveZone, ReverseZones};
 use srvd::config;
-use srvd::dns::{Carrier, Client, Rcode, Responder, Scratch, Settings, Transport};
+use srvd::dns::{Carrier, Client, Found, Rcode, Responder, Scratch, Settings, Transport};
 use srvd::engine::{Clock, Engine};
 use srvd::model::{Defaults, InstanceId, Key, Registration, ServiceName, Span};
 use srvd::registry::{self, Command, Rules};
@@ -141,7 +141,8 @@ fn hot(c: &mut Criterion) {
                     next = (next + 1) % packets.len();
                     round.read(black_box(&packets[next]), &CLIENT)
                 });
-                let found = round.find::<BATCH>(&asked);
+                let mut found = Found::new();
+                round.find(&asked, &mut found);
                 let mut last = None;
                 for (asked, target) in asked.iter().zip(found) {
                     let hit = asked.as_ref().zip(target).and_then(|(asked, target)| {

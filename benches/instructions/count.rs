@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::json;
 use srvd::answer::{Catalog, LiveZone};
 use srvd::config;
-use srvd::dns::{Client, Responder, Scratch, Settings, Transport};
+use srvd::dns::{Client, Found, Responder, Scratch, Settings, Transport};
 use srvd::engine::{Clock, Engine};
 use srvd::model::{Defaults, InstanceId, Key, Moment, Registration, ServiceName, Span};
 use srvd::registry::{Command, Expected, Rules};
@@ -72,7 +72,8 @@ fn answer_all(responder: &Responder, packets: &[Vec<u8>], answers: u16, now: Mom
     for packets in packets.as_chunks::<BATCH>().0 {
         let round = responder.round();
         let asked = packets.each_ref().map(|packet| round.read(black_box(packet), &CLIENT));
-        let found = round.find::<BATCH>(&asked);
+        let mut found = Found::new();
+        round.find(&asked, &mut found);
         for target in asked.iter().zip(found).filter_map(|(asked, target)| asked.as_ref().zip(target)) {
             let hit = round.answer(target, &CLIENT, || now, &mut scratch, &mut random, &mut out);
             answered += usize::from(hit.is_some() && u16::from_be_bytes([out[6], out[7]]) == answers);

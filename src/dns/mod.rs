@@ -34,7 +34,7 @@ pub mod udp;
 mod write;
 
 pub use client::{Client, Transport};
-pub use hot::{Asked, Hit, Scratch, Target};
+pub use hot::{Asked, Found, Hit, Scratch, Target};
 pub use listen::{BindError, Sockets, bind};
 pub use metrics::{Carrier, Metrics, Tally, ZoneLabel};
 pub use query_log::QueryLog;

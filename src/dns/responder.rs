@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 use tracing::field::Empty;
 
 use super::exchange::{Exchange, Written};
-use super::hot::{Asked, Hit, Hot, Scratch, Target};
+use super::hot::{Asked, Found, Hit, Hot, Scratch, Target};
 use super::metrics::{Metrics, ZoneLabel, ZoneLabels};
 use super::query::{self, Query};
 use super::query_log::QueryLog;
@@ -143,6 +143,8 @@ impl Present {
 impl Round<'_> {
     /// Reads a query, if the hot path may answer this client. What it does not answer, here and in what
     /// follows, is for [`Responder::respond`].
+    // Otherwise what was read is put together in one place and copied to another, before it is there to be copied.
+    #[inline(always)]
     pub fn read<'p>(&self, packet: &'p [u8], client: &Client) -> Option<Asked<'p>> {
         let Settings { allow, require_cookies, .. } = &self.present.settings;
         let over_udp = client.transport == Transport::Udp;
@@ -152,10 +154,12 @@ impl Round<'_> {
         self.present.hot.as_ref()?.read(packet)
     }
 
-    /// Finds out whose names are asked for, of at most so many questions at once: they wait for memory together.
-    pub fn find<const MOST: usize>(&self, asked: &[Option<Asked<'_>>]) -> [Option<Target<'_>>; MOST] {
-        let hot = self.present.hot.as_ref().zip(self.reading.as_ref());
-        hot.map_or([None; MOST], |(hot, reading)| hot.find(asked, reading))
+    /// Finds out whose names are asked for, of several questions at once: they wait for memory together. What each stands for
+    /// is added to `found`, and nothing at all when there is no state to look into.
+    pub fn find<'r>(&'r self, asked: &[Option<Asked<'_>>], found: &mut Found<'r>) {
+        if let Some((hot, reading)) = self.present.hot.as_ref().zip(self.reading.as_ref()) {
+            hot.find(asked, reading, found);
+        }
     }
 
     /// Writes the reply into `out`. `now` decides whether cookies are still good, and is asked for only then.
@@ -171,7 +175,7 @@ impl Round<'_> {
         let (hot, revision) = (self.present.hot.as_ref()?, self.reading.as_ref()?.revision());
         let cookie = hot.cookie(asked, client.address, now);
         let over_udp = client.transport == Transport::Udp;
-        hot.answer((asked, target, cookie), over_udp, revision, scratch, random, out)
+        hot.answer((asked, target, cookie.as_ref()), over_udp, revision, scratch, random, out)
     }
 
     /// All of it in one, for a single query.
@@ -184,9 +188,10 @@ impl Round<'_> {
         random: impl FnMut() -> u64,
         out: &mut [u8],
     ) -> Option<Hit> {
-        let asked = [self.read(packet, client)];
-        let ([Some(asked)], [Some(target)]) = (&asked, self.find(&asked)) else { return None };
-        self.answer((asked, target), client, || now, scratch, random, out)
+        let (asked, mut found) = ([self.read(packet, client)], Found::new());
+        self.find(&asked, &mut found);
+        let ([Some(asked)], [Some(target)]) = (&asked, &found[..]) else { return None };
+        self.answer((asked, *target), client, || now, scratch, random, out)
     }
 
     /// The label of the zone that the hot path answers for.

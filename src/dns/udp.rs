@@ -26,11 +26,12 @@ use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use self::batch::{ANSWER, BATCH, Batch, Queries};
 use self::socket::set_up;
-use super::hot::{Asked, Hit, Scratch, Target};
+use super::hot::{Asked, Found, Hit, Scratch};
 use super::metrics::{Carrier, Tally};
 use super::rate_limit::{Decision, Limiting, RateLimiter, Told};
 use super::responder::Round;
@@ -135,25 +136,27 @@ impl<'a> Worker<'a> {
         let shared = self.shared;
         let (round, limiting) = (shared.responder.round(), shared.limiter.limiting());
         let (queries, mut answers) = batch.parts();
-        let mut asked = [const { None }; BATCH];
-        let mut found = [None; BATCH];
-        // No packet is known to make this panic. If one does, the complete path has all of the batch to answer.
-        let looked = catch_unwind(AssertUnwindSafe(|| look_up(&round, &queries, &mut asked[..count], &mut found)));
-        for (at, asked) in asked.iter().enumerate().take(count) {
+        let (mut asked, mut found) = (SmallVec::<[_; BATCH]>::new(), Found::new());
+        // No packet is known to make this panic. If one does, the complete path has those left to answer that were not found.
+        catch_unwind(AssertUnwindSafe(|| look_up(&round, &queries, count, &mut asked, &mut found))).ok();
+        let (asked, found) = (&asked[..], &found[..]);
+        for at in 0..count {
             let packet = queries.packet(at);
             if !may_ask(queries.port(at)) {
                 continue;
             }
             let client = Client { address: queries.address(at), transport: Transport::Udp };
-            let target = found[at].filter(|_| looked.is_ok());
             let out = answers.place(at);
             // If it panics, it costs the sender the answer and nobody else anything.
             let answered = catch_unwind(AssertUnwindSafe(|| {
                 let random = || self.draws.next_u64();
                 let now = || shared.clock.moment(self.began);
-                let hit = asked.as_ref().zip(target).and_then(|(asked, target)| {
-                    round.answer((asked, target), &client, now, &mut self.scratch, random, out)
-                });
+                let hit = match (asked.get(at), found.get(at)) {
+                    (Some(Some(asked)), Some(Some(target))) => {
+                        round.answer((asked, *target), &client, now, &mut self.scratch, random, out)
+                    }
+                    _ => None,
+                };
                 match hit {
                     Some(hit) => self.send_hit((&round, &limiting), &hit, packet, &client, out),
                     None => self.answer_completely(&limiting, packet, &client, out),
@@ -268,18 +271,19 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// Reads the queries of a batch and finds what is asked for; what is not for the hot path stays empty.
+/// Reads the first `count` queries of a batch and finds what is asked for; what is not for the hot path stays empty.
 fn look_up<'b>(
     round: &'b Round<'_>,
     queries: &Queries<'b>,
-    asked: &mut [Option<Asked<'b>>],
-    found: &mut [Option<Target<'b>>; BATCH],
+    count: usize,
+    asked: &mut SmallVec<[Option<Asked<'b>>; BATCH]>,
+    found: &mut Found<'b>,
 ) {
-    for (at, asked) in asked.iter_mut().enumerate() {
+    for at in 0..count {
         let client = Client { address: queries.address(at), transport: Transport::Udp };
-        *asked = round.read(queries.packet(at), &client);
+        asked.push(round.read(queries.packet(at), &client));
     }
-    *found = round.find(asked);
+    round.find(asked, found);
 }
 
 /// Puts a reply where it is sent from. None is longer than what a datagram may have.

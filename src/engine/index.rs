@@ -72,10 +72,7 @@ pub struct Reading<'a> {
 /// What is probably the entry of the service that was sought. It has not been read, so that it may still be on its way from
 /// memory.
 #[derive(Debug, Clone, Copy)]
-pub struct Likely<'r> {
-    name: &'r ServiceName,
-    service: &'r Published,
-}
+pub struct Likely<'r>(&'r Published);
 
 /// The octets of a label, which are found where a name of the same octets is.
 struct Label<'a>(&'a [u8]);
@@ -111,14 +108,23 @@ impl<'r> Likely<'r> {
     /// Has the entry read from memory, without waiting for it as long as what comes of it is not looked at.
     #[inline]
     pub fn touch(&self) -> u8 {
-        u8::from(self.service.block.is_some())
+        u8::from(self.0.block.is_some())
     }
 
-    /// What [`Reading::block`] gives for a label in any case, if this is the entry of that service.
+    /// The same for what the entry leads to.
     #[inline]
-    pub fn block_of(&self, label: &[u8]) -> Option<Option<&'r Block>> {
-        let name = self.name.as_str().as_bytes();
-        (name == label || name.eq_ignore_ascii_case(label)).then_some(self.service.block.as_ref())
+    pub fn touch_block(&self) -> u8 {
+        self.0.block.as_ref().map_or(0, Block::touch)
+    }
+
+    /// The block of the service with this label in any case, if this is its entry and it has one. The name is that in the
+    /// block, which is read anyway; that of the entry stays unread.
+    #[inline]
+    pub fn block_of(&self, label: &[u8]) -> Option<&'r Block> {
+        self.0.block.as_ref().filter(|block| {
+            let name = &block.label()[1..];
+            name == label || name.eq_ignore_ascii_case(label)
+        })
     }
 }
 
@@ -133,10 +139,10 @@ impl Reading<'_> {
     }
 
     /// The first half of [`Self::block`]: where the service probably is. Of what leads there only the table is read. Where
-    /// this turns out to be another service or none, [`Self::block`] knows.
+    /// this turns out to be another service or one without a block, [`Self::block`] knows.
     #[inline]
     pub fn seek(&self, label: &[u8]) -> Option<Likely<'_>> {
-        self.services.get_key_value(&Unread(Label(label))).map(|(name, service)| Likely { name, service })
+        self.services.get(&Unread(Label(label))).map(Likely)
     }
 
     pub fn revision(&self) -> Revision {

@@ -2,17 +2,29 @@
 
 use std::hint::black_box;
 
+use smallvec::SmallVec;
+
 use super::{Asked, Hot};
 use crate::answer::Block;
 use crate::engine::{Likely, Reading};
 use crate::model::Protocol;
 use crate::wire::MAX_LABEL;
 
+/// Questions that are looked up at once without an allocation.
+const MOST: usize = 32;
+
+/// What is found of several questions; `None` where that is not for the hot path.
+pub type Found<'r> = SmallVec<[Option<Target<'r>>; MOST]>;
+
 /// What a name stands for.
+///
+/// Two fields without an enumeration around them: they are handed on in registers, where one would be copied through memory
+/// by pieces that do not match, and each time waited for.
 #[derive(Debug, Clone, Copy)]
-pub enum Target<'r> {
-    Of(Part, &'r Block),
-    Nothing,
+pub struct Target<'r> {
+    pub part: Part,
+    /// The service; `None` when there is none of that name.
+    pub block: Option<&'r Block>,
 }
 
 /// What a name is of a service.
@@ -34,33 +46,28 @@ struct Sought<'q, 'r> {
 }
 
 impl Hot {
-    /// Looks up whose names are asked for, of at most so many questions; `None` where that is not for the hot path. What is
-    /// found has been touched, so that it may still be on its way from memory.
+    /// Looks up whose names are asked for, and adds what each stands for to `found`. What is found has been touched, so that
+    /// it may still be on its way from memory.
     ///
     /// The table leads to an entry and the entry to a block, and each may have to come from memory. All questions take one
     /// step before any takes the next, so that they wait together.
-    pub fn find<'r, const MOST: usize>(
-        &self,
-        asked: &[Option<Asked<'_>>],
-        reading: &'r Reading<'_>,
-    ) -> [Option<Target<'r>>; MOST] {
-        let (mut sought, mut found) = ([const { None }; MOST], [None; MOST]);
-        for (asked, sought) in asked.iter().zip(&mut sought) {
-            *sought = asked.as_ref().and_then(|asked| Sought::new(asked, reading));
+    pub fn find<'r>(&self, asked: &[Option<Asked<'_>>], reading: &'r Reading<'_>, found: &mut Found<'r>) {
+        let mut sought = SmallVec::<[Option<Sought<'_, '_>>; MOST]>::new();
+        for asked in asked {
+            sought.push(asked.as_ref().and_then(|asked| Sought::new(asked, reading)));
         }
-        let likely = sought.iter().flatten().filter_map(|sought| sought.likely);
-        black_box(likely.fold(0, |sum: u8, likely| sum.wrapping_add(likely.touch())));
-        for (sought, found) in sought.iter().zip(&mut found) {
-            *found = sought.as_ref().and_then(|sought| self.target(sought, reading));
+        let likely = || sought.iter().flatten().filter_map(|sought| sought.likely);
+        black_box(likely().fold(0, |sum: u8, likely| sum.wrapping_add(likely.touch())));
+        black_box(likely().fold(0, |sum: u8, likely| sum.wrapping_add(likely.touch_block())));
+        for sought in &sought {
+            found.push(sought.as_ref().and_then(|sought| self.target(sought, reading)));
         }
-        black_box(found.iter().flatten().fold(0, |sum: u8, target| sum.wrapping_add(target.touch())));
-        found
     }
 
     #[inline]
     fn target<'r>(&self, sought: &Sought<'_, 'r>, reading: &'r Reading<'_>) -> Option<Target<'r>> {
         match sought.likely.and_then(|likely| likely.block_of(sought.label)) {
-            Some(block) => block.map(|block| Target::Of(sought.part, block)),
+            Some(block) => Some(Target { part: sought.part, block: Some(block) }),
             None => self.unlikely(sought, reading),
         }
     }
@@ -73,8 +80,8 @@ impl Hot {
         lowered.copy_from_slice(label);
         lowered.make_ascii_lowercase();
         match (reading.block(lowered), part) {
-            (Some(block), part) => block.map(|block| Target::Of(part, block)),
-            (None, Part::Service) => self.has_nothing_at(lowered).then_some(Target::Nothing),
+            (Some(block), part) => block.map(|block| Target { part, block: Some(block) }),
+            (None, Part::Service) => self.has_nothing_at(lowered).then_some(Target { part, block: None }),
             (None, Part::Type(_) | Part::Instance) => None,
         }
     }
@@ -82,7 +89,8 @@ impl Hot {
 
 impl<'q, 'r> Sought<'q, 'r> {
     /// `None` when the name is not for the hot path.
-    #[inline]
+    // Otherwise it is put together in one place and copied to another, before it is there to be copied.
+    #[inline(always)]
     fn new(asked: &Asked<'q>, reading: &'r Reading<'_>) -> Option<Self> {
         let (mut labels, mut octets) = (asked.labels(), [0; MAX_LABEL]);
         let (front, back) = (labels.next()?, labels.next());
@@ -98,21 +106,6 @@ impl<'q, 'r> Sought<'q, 'r> {
             }
         };
         Some(Self { part, label, likely: reading.seek(lowered) })
-    }
-}
-
-impl<'r> Target<'r> {
-    /// Has what the answer is made of read from memory, without waiting for it as long as what comes of it is not looked at.
-    #[inline]
-    fn touch(&self) -> u8 {
-        self.block().map_or(0, Block::touch)
-    }
-
-    pub(super) fn block(&self) -> Option<&'r Block> {
-        match self {
-            Self::Of(_, block) => Some(block),
-            Self::Nothing => None,
-        }
     }
 }
 

@@ -44,7 +44,7 @@ use foldhash::HashSet;
 
 use self::absence::{Absence, differ_in_serial};
 pub use self::asked::Asked;
-pub use self::find::{Part, Target};
+pub use self::find::{Found, Part, Target};
 use self::page::{COOKIE, OPT, POINTER, Page, RECORD, SRV_NUMBERS, Section, Srv, TO_QNAME};
 use super::edns::Cookies;
 use super::edns::cookie::{self, Answered};
@@ -115,6 +115,7 @@ impl Hot {
     }
 
     /// Reads a packet; `None` when it is nothing usual.
+    #[inline]
     pub fn read<'p>(&self, packet: &'p [u8]) -> Option<Asked<'p>> {
         Asked::read(packet, &self.apex)
     }
@@ -129,14 +130,14 @@ impl Hot {
     /// `out`, and over UDP into a datagram. `random` decides the order of records.
     pub fn answer(
         &self,
-        (asked, target, cookie): (&Asked<'_>, Target<'_>, Option<Answered>),
+        (asked, target, cookie): (&Asked<'_>, Target<'_>, Option<&Answered>),
         over_udp: bool,
         revision: Revision,
         scratch: &mut Scratch,
         mut random: impl FnMut() -> u64,
         out: &mut [u8],
     ) -> Option<Hit> {
-        if target.block().is_some_and(Block::is_panicking) {
+        if target.block.is_some_and(Block::is_panicking) {
             return None;
         }
         let room = if over_udp { self.datagram(asked).min(out.len()) } else { out.len() };
@@ -148,7 +149,7 @@ impl Hot {
             true => (Kind::Positive, Rcode::NoError),
             false => reply.absence(target, revision)?,
         };
-        let octets = reply.page.end(asked, cookie.as_ref().map(|cookie| &cookie.option), rcode, self.udp_payload);
+        let octets = reply.page.end(asked, cookie.map(|cookie| &cookie.option), rcode, self.udp_payload);
         let has_valid_cookie = cookie.is_some_and(|cookie| cookie.is_valid);
         Some(Hit { octets, kind, rcode, qtype: asked.qtype, qname: asked.qname(), has_valid_cookie })
     }
@@ -183,14 +184,16 @@ impl Reply<'_, '_> {
     /// Writes the records of the target, if it has any of the asked type. `None` when they do not fit, or are for the
     /// complete path to find.
     fn records(&mut self, target: Target<'_>, random: &mut impl FnMut() -> u64) -> Option<bool> {
-        match (target, self.asked.qtype) {
-            (Target::Of(Part::Service, block), RecordType::A) => self.addresses(block, block.ipv4(), random),
-            (Target::Of(Part::Service, block), RecordType::AAAA) => self.addresses(block, block.ipv6(), random),
-            (Target::Of(Part::Service, block), RecordType::SRV) => self.services(block, None, random),
-            (Target::Of(Part::Type(protocol), block), RecordType::SRV) => self.services(block, Some(protocol), random),
-            (Target::Of(Part::Instance, block), qtype) => self.of_instance(block, qtype, random),
-            (Target::Of(Part::Type(_), _), _) => None,
-            (Target::Of(Part::Service, _) | Target::Nothing, qtype) => (!qtype.is_meta()).then_some(false),
+        let qtype = self.asked.qtype;
+        let Some(block) = target.block else { return (!qtype.is_meta()).then_some(false) };
+        match (target.part, qtype) {
+            (Part::Service, RecordType::A) => self.addresses(block, block.ipv4(), random),
+            (Part::Service, RecordType::AAAA) => self.addresses(block, block.ipv6(), random),
+            (Part::Service, RecordType::SRV) => self.services(block, None, random),
+            (Part::Service, qtype) => (!qtype.is_meta()).then_some(false),
+            (Part::Type(protocol), RecordType::SRV) => self.services(block, Some(protocol), random),
+            (Part::Type(_), _) => None,
+            (Part::Instance, qtype) => self.of_instance(block, qtype, random),
         }
     }
 
@@ -222,10 +225,7 @@ impl Reply<'_, '_> {
         let absence = &self.hot.absence;
         self.room.checked_sub(absence.len())?;
         absence.write(&mut self.page, self.asked.apex, revision);
-        Some(match target {
-            Target::Nothing => (Kind::NxDomain, Rcode::NxDomain),
-            Target::Of(..) => (Kind::NoData, Rcode::NoError),
-        })
+        Some(if target.block.is_some() { (Kind::NoData, Rcode::NoError) } else { (Kind::NxDomain, Rcode::NxDomain) })
     }
 
     /// The addresses of a service.

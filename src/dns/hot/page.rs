@@ -153,7 +153,7 @@ impl<'o> Page<'o> {
     }
 
     /// Ends the message with the OPT record, if the query had one, and the header. Gives its length.
-    pub fn end(mut self, asked: &Asked<'_>, cookie: Option<&[u8; BOTH]>, rcode: Rcode, udp_payload: u16) -> usize {
+    pub fn end(&mut self, asked: &Asked<'_>, cookie: Option<&[u8; BOTH]>, rcode: Rcode, udp_payload: u16) -> usize {
         if let Some(opt) = asked.opt {
             let [high, low] = udp_payload.to_be_bytes();
             let length = if cookie.is_some() { COOKIE as u8 } else { 0 };

@@ -110,9 +110,10 @@ impl Batch {
         // apart from each other, inside `queries`, which is BATCH strides long and borrowed for writing here. The kernel
         // writes nowhere else.
         let count = unsafe {
-            // Flags and lengths have other widths in musl than in glibc.
-            let flags = libc::MSG_WAITFORONE as _;
-            libc::recvmmsg(socket.as_raw_fd(), heads.as_mut_ptr(), heads.len() as u32, flags, ptr::null_mut())
+            // By its number: in the function of the C library a thread can be cancelled, and the atomic operations which
+            // that takes were 2 % of the user time.
+            let (heads, most, none) = (heads.as_mut_ptr(), heads.len(), ptr::null_mut::<libc::timespec>());
+            libc::syscall(libc::SYS_recvmmsg, socket.as_raw_fd(), heads, most, libc::MSG_WAITFORONE, none)
         };
         let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
         for (at, head) in heads.iter().enumerate().take(count) {
@@ -166,12 +167,12 @@ impl Batch {
         }));
         let mut sent = 0;
         while sent < self.waits {
-            let (first, left) = (heads[sent..].as_mut_ptr(), (self.waits - sent) as u32);
+            let (first, left) = (heads[sent..].as_mut_ptr(), self.waits - sent);
             // SAFETY: there are `left` heads from `first` on. Each points at a name, a part and a control message with
             // their true lengths in arrays that live until the call is over; each part at as many octets as it says in
             // `answers`, at most ANSWER of a place of ANSWER_STRIDE. The kernel only reads them, and writes lengths into the
             // heads.
-            let count = unsafe { libc::sendmmsg(socket.as_raw_fd(), first, left, 0) };
+            let count = unsafe { libc::syscall(libc::SYS_sendmmsg, socket.as_raw_fd(), first, left, 0) };
             match usize::try_from(count) {
                 Ok(count) if count > 0 => sent += count,
                 _ => {
