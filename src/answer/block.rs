@@ -29,10 +29,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::live::merged;
+use super::live::{each_once, of_lowest};
 use super::view::ServiceView;
-use crate::model::{Address, Instance, Protocol};
-use crate::wire::RecordType;
+use crate::model::{Instance, Protocol};
 use crate::wire::octets::u16_at;
 
 /// The most instances, and the most addresses of a family, that a block holds.
@@ -58,6 +57,8 @@ const SRV_NUMBERS: usize = 6;
 /// Octets of an instance that stand at the same place in each: all as far as the length of its label.
 const FIXED: usize = INSTANCE + SRV_NUMBERS + 1;
 const WEIGHT: usize = 4;
+/// Octets that a block is given room for while it is made: most are smaller.
+const ROOM: usize = 512;
 
 /// What DNS serves of one service.
 ///
@@ -92,36 +93,36 @@ pub struct Addresses<'a> {
 
 impl Block {
     /// The block of a view, if anything of it is served and it is not too much.
-    pub fn new(view: &ServiceView) -> Option<Self> {
-        let served = view.instances().iter().filter(|instance| view.serves(instance));
-        let served: Vec<&Arc<Instance>> = served.take(MAX + 1).collect();
-        let count = served.len();
-        let families = [RecordType::A, RecordType::AAAA];
+    ///
+    /// The record of an instance is copied where `known` has it, which is asked for the places of those that are served, one
+    /// after the other; only the others are read. All else is made of the records, which lie side by side.
+    pub fn new<'a>(view: &ServiceView, mut known: impl FnMut(usize) -> Option<&'a [u8]>) -> Option<Self> {
+        let count = view.count_served();
         if !(1..=MAX).contains(&count) {
             return None;
         }
-        let [ipv4, ipv6] = families.map(|rtype| merged(served.iter().copied(), rtype));
-        if ipv4.len() > MAX || ipv6.len() > MAX {
-            return None;
-        }
-        let mut octets = header(view, &served, [count, ipv4.len(), ipv6.len()]);
+        let mut octets = header(view, count);
         let mut at = octets.len();
         octets.resize(at + 2 * count, 0);
-        for instance in served {
+        for place in view.served_places() {
             let begins = octets.len() as u16;
             octets[at..at + 2].copy_from_slice(&begins.to_be_bytes());
             at += 2;
-            push_instance(&mut octets, instance);
-        }
-        for (place, addresses) in [(8, &ipv4), (10, &ipv6)] {
-            let begins = octets.len() as u16;
-            octets[place..place + 2].copy_from_slice(&begins.to_be_bytes());
-            for (ip, weight) in addresses {
-                // At most 255 instances with eight addresses each: the sum of their weights is far below 2³².
-                octets.extend((*weight as u32).to_be_bytes());
-                push_ip(&mut octets, *ip);
+            match known(place) {
+                Some(record) => octets.extend_from_slice(record),
+                None => push_instance(&mut octets, &view.instances()[place]),
             }
         }
+        let made = Entries::of(&octets);
+        let entries = || (0..count).map(|at| made.at(at));
+        let flags = flags(entries());
+        // At most 255 instances with eight addresses each: the sum of their weights is far below 2³².
+        let weight = |entry: &Entry<'_>| u32::from(entry.weight());
+        let ipv4 = of_lowest(entries().map(|entry| (entry.priority(), entry.ipv4().iter().copied(), weight(&entry))));
+        let ipv6 = of_lowest(entries().map(|entry| (entry.priority(), entry.ipv6().iter().copied(), weight(&entry))));
+        octets[4] |= flags;
+        push_addresses(&mut octets, [6, 8], &each_once(ipv4))?;
+        push_addresses(&mut octets, [7, 10], &each_once(ipv6))?;
         Some(Self(octets.into()))
     }
 
@@ -155,10 +156,15 @@ impl Block {
     /// The instances, at least one.
     #[inline]
     pub fn entries(&self) -> Entries<'_> {
-        let octets = &self.0[..];
-        let table = HEADER + 1 + usize::from(octets[HEADER]);
-        let begins = octets[table..table + 2 * usize::from(octets[5])].as_chunks().0;
-        Entries { octets, begins }
+        Entries::of(&self.0)
+    }
+
+    /// All that is here of the instance at a place, for another block to copy.
+    pub fn record(&self, at: usize) -> &[u8] {
+        let entry = self.entries().at(at);
+        let (ipv4, ipv6) = entry.counts();
+        let begins = self.0.len() - entry.rdata.len() - INSTANCE;
+        &self.0[begins..][..INSTANCE + entry.rdata_length() + 4 * ipv4 + 16 * ipv6]
     }
 
     /// The A records of the service.
@@ -190,6 +196,14 @@ impl Block {
 }
 
 impl<'a> Entries<'a> {
+    /// Those of a block, which may not be complete behind them.
+    #[inline]
+    fn of(octets: &'a [u8]) -> Self {
+        let table = HEADER + 1 + usize::from(octets[HEADER]);
+        let begins = octets[table..table + 2 * usize::from(octets[5])].as_chunks().0;
+        Self { octets, begins }
+    }
+
     #[inline]
     pub fn len(&self) -> usize {
         self.begins.len()
@@ -304,25 +318,40 @@ impl<'a> Addresses<'a> {
     }
 }
 
-fn header(view: &ServiceView, served: &[&Arc<Instance>], counts: [usize; 3]) -> Vec<u8> {
-    let mut flags = if view.is_panicking() { PANIC } else { 0 };
-    let mut priority = None;
-    for instance in served {
-        let registration = &instance.registration;
-        if matches!(registration.address, Address::Host(_)) {
-            flags |= HOSTS;
-        }
-        if *priority.get_or_insert(registration.priority) != registration.priority {
-            flags |= PRIORITIES;
-        }
-    }
-    let mut octets = Vec::with_capacity(256);
+/// What stands in front of the instances, as far as it is known before them.
+fn header(view: &ServiceView, count: usize) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(ROOM);
     octets.extend(view.settings().record_ttl.unwrap_or(NO_TTL).to_be_bytes());
-    octets.push(flags);
-    octets.extend(counts.map(|count| count as u8));
+    octets.extend([if view.is_panicking() { PANIC } else { 0 }, count as u8, 0, 0]);
     octets.extend([0; 4]);
     push_label(&mut octets, view.name().as_str());
     octets
+}
+
+/// What is to be known of all instances together.
+fn flags<'a>(mut entries: impl Iterator<Item = Entry<'a>>) -> u8 {
+    let of = |entry: &Entry<'_>| if entry.counts() == (0, 0) { HOSTS } else { 0 };
+    let Some(first) = entries.next() else { return 0 };
+    entries.fold(of(&first), |flags, entry| {
+        let differs = if entry.priority() == first.priority() { 0 } else { PRIORITIES };
+        flags | of(&entry) | differs
+    })
+}
+
+/// Adds the records of a family, and notes how many they are and where they begin; `None` when they are too many.
+fn push_addresses<const W: usize>(
+    octets: &mut Vec<u8>,
+    [number, place]: [usize; 2],
+    addresses: &[([u8; W], u32)],
+) -> Option<()> {
+    let begins = octets.len() as u16;
+    octets[number] = u8::try_from(addresses.len()).ok()?;
+    octets[place..place + 2].copy_from_slice(&begins.to_be_bytes());
+    for (ip, weight) in addresses {
+        octets.extend(weight.to_be_bytes());
+        octets.extend(ip);
+    }
+    Some(())
 }
 
 fn push_instance(octets: &mut Vec<u8>, instance: &Instance) {

@@ -10,12 +10,15 @@ mod block;
 mod catalog;
 mod crowd;
 pub mod explain;
+mod kept;
 pub mod live;
 mod lots;
 pub mod order;
 mod outcome;
 mod pinned;
 pub mod reverse;
+mod tags;
+mod tally;
 mod view;
 
 pub use block::{Addresses, Block, Entry, MAX as BLOCK_MAX};

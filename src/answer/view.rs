@@ -3,15 +3,16 @@
 //! A view never changes. The engine makes a new one when something about the service does, at a cost that depends on
 //! that service alone. Whether an instance is served is the view's to say, and nobody else's: [`ServiceView::serves`].
 
-use std::collections::BTreeMap;
+use std::hint::black_box;
 use std::sync::{Arc, OnceLock};
-
-use smol_str::SmolStr;
 
 use super::Block;
 use super::block::MAX;
 use super::crowd::Crowd;
-use crate::model::{Instance, PortName, Protocol, Revision, ServiceName, Settings, Status, Tag};
+use super::kept::{self, Kept};
+use super::tags::Tags;
+use super::tally::Tally;
+use crate::model::{Instance, PortName, Protocol, Revision, ServiceName, Settings, Status};
 
 /// One service at one revision.
 #[derive(Debug)]
@@ -22,13 +23,8 @@ pub struct ServiceView {
     panicking: bool,
     /// In the order of their ids.
     instances: Box<[Arc<Instance>]>,
-    /// How many have each status, in the order of [`Status::ALL`].
-    counts: [u32; Status::ALL.len()],
-    /// Which instances carry each tag that is a label, in the order of the labels.
-    tags: Box<[(SmolStr, Box<[u32]>)]>,
-    /// For each of [`PROTOCOLS`], whether an instance has it, and whether one that is served does.
-    protocols: [bool; 2],
-    served_protocols: [bool; 2],
+    tally: Tally,
+    tags: Tags,
     block: Option<Block>,
     crowd: OnceLock<Box<Crowd>>,
 }
@@ -45,42 +41,60 @@ impl ServiceView {
         panicking: bool,
         instances: impl Iterator<Item = &'a Arc<Instance>> + Clone,
     ) -> Self {
-        let mut counts = [0; Status::ALL.len()];
-        let (mut protocols, mut served_protocols) = ([false; 2], [false; 2]);
+        Self::after(None, name, revision, settings, panicking, instances)
+    }
+
+    /// The same, after another view of the service: what that knows of instances that are still as they were is not made
+    /// anew, and they are not read.
+    pub fn after<'a>(
+        before: Option<&Self>,
+        name: ServiceName,
+        revision: Revision,
+        settings: Option<Arc<Settings>>,
+        panicking: bool,
+        instances: impl Iterator<Item = &'a Arc<Instance>> + Clone,
+    ) -> Self {
         // Where instances are far apart in memory, reads of several overlap, and counting who holds them does not.
-        for instance in instances.clone() {
-            let (status, protocol) = (instance.status(), instance.registration.protocol);
-            counts[status as usize] += 1;
-            protocols[protocol as usize] = true;
-            served_protocols[protocol as usize] |= serves(status, panicking);
-        }
+        instances.clone().for_each(|instance| _ = black_box(Arc::strong_count(instance)));
         let instances: Box<[_]> = instances.cloned().collect();
-        let mut tags: BTreeMap<SmolStr, Vec<u32>> = BTreeMap::new();
-        for (at, instance) in instances.iter().enumerate() {
-            for tag in instance.registration.tags().iter().filter_map(Tag::label) {
-                let carriers = tags.entry(tag).or_default();
-                // Two tags of one instance may be one label.
-                if carriers.last() != Some(&(at as u32)) {
-                    carriers.push(at as u32);
-                }
-            }
-        }
-        let tags = tags.into_iter().map(|(tag, carriers)| (tag, carriers.into())).collect();
-        let mut view = Self {
-            name,
-            revision,
-            settings,
-            panicking,
-            instances,
-            counts,
-            tags,
-            protocols,
-            served_protocols,
-            block: None,
-            crowd: OnceLock::new(),
-        };
-        view.block = Block::new(&view);
+        // Whether one is served was another question then.
+        let before = before.filter(|before| before.panicking == panicking);
+        let kept = Kept::of(before.map_or(&[], Self::instances), &instances);
+        let mut tally = before.map_or_else(Tally::default, |before| before.tally);
+        kept.gone().for_each(|instance| tally.take(instance, panicking));
+        kept.come().for_each(|at| tally.add(&instances[at], panicking));
+        let tags = before.and_then(|before| before.tags_with(&kept, &instances));
+        let tags = tags.unwrap_or_else(|| Tags::of(&instances));
+        let (block, crowd) = (None, OnceLock::new());
+        let mut view = Self { name, revision, settings, panicking, instances, tally, tags, block, crowd };
+        view.block = Block::new(&view, Self::records(before, &kept));
         view
+    }
+
+    /// The tags with others among the instances, if they are the same.
+    fn tags_with(&self, kept: &Kept<'_>, instances: &[Arc<Instance>]) -> Option<Tags> {
+        let (before, now) = (&self.instances, instances);
+        let are_same = if self.tags.is_empty() {
+            kept.come().all(|at| now[at].registration.tags().is_empty())
+        } else {
+            let is_same = |at: usize| now[at].registration.tags() == before[at].registration.tags();
+            kept.nobody_moved() && kept.come().all(is_same)
+        };
+        are_same.then(|| self.tags.clone())
+    }
+
+    /// The records in the block of the view before, by the places of instances now. To be asked for in their order.
+    fn records<'a>(before: Option<&'a Self>, kept: &'a Kept<'_>) -> impl FnMut(usize) -> Option<&'a [u8]> {
+        let block = before.and_then(Self::block);
+        let mut served = before.into_iter().flat_map(Self::served_places).peekable();
+        let mut number = 0;
+        move |at| {
+            let (block, place) = (block?, kept.place_before(at)?);
+            while served.next_if(|served| *served < place).is_some() {
+                number += 1;
+            }
+            Some(block.record(number))
+        }
     }
 
     pub fn name(&self) -> &ServiceName {
@@ -104,7 +118,7 @@ impl ServiceView {
 
     /// How many instances have a status.
     pub fn count(&self, status: Status) -> usize {
-        self.counts[status as usize] as usize
+        self.tally.of_status(status)
     }
 
     pub fn instance(&self, id: &str) -> Option<&Arc<Instance>> {
@@ -122,15 +136,21 @@ impl ServiceView {
         serves(instance.status(), self.panicking)
     }
 
+    /// How many instances DNS serves.
+    pub(super) fn count_served(&self) -> usize {
+        self.tally.served(self.panicking)
+    }
+
+    /// The places of those instances.
+    pub(super) fn served_places(&self) -> impl Iterator<Item = usize> {
+        let all = self.count_served() == self.instances.len();
+        (0..self.instances.len()).filter(move |at| all || self.serves(&self.instances[*at]))
+    }
+
     /// The instances that are not in the view `before` of this service as they are here: all, without one.
     pub fn others_than<'a>(&'a self, before: Option<&'a Self>) -> impl Iterator<Item = &'a Arc<Instance>> {
-        let mut before = before.map_or(&[][..], Self::instances).iter().peekable();
-        self.instances.iter().filter(move |instance| {
-            // Names are looked at only where something changed.
-            let is_past = |old: &&Arc<Instance>| !Arc::ptr_eq(old, instance) && old.key.id <= instance.key.id;
-            while before.next_if(is_past).is_some() {}
-            before.next_if(|old| Arc::ptr_eq(old, instance)).is_none()
-        })
+        let kept = kept::places(before.map_or(&[], Self::instances), &self.instances);
+        self.instances.iter().zip(kept).filter(|(_, kept)| kept.is_none()).map(|(instance, _)| instance)
     }
 
     /// What is served in the form of answers; `None` when that is nothing, or too much for a block.
@@ -154,34 +174,27 @@ impl ServiceView {
 
     /// Whether an instance has this protocol, whatever its status.
     pub fn has_protocol(&self, protocol: Protocol) -> bool {
-        self.protocols[protocol as usize]
+        self.tally.of_protocol(protocol) > 0
     }
 
     /// Whether an instance that is served has this protocol.
     pub fn serves_protocol(&self, protocol: Protocol) -> bool {
-        self.served_protocols[protocol as usize]
+        self.tally.served_of_protocol(protocol, self.panicking) > 0
     }
 
     pub fn has_tag(&self, tag: &str) -> bool {
-        self.carriers(tag).is_some()
+        self.tags.carriers(tag).is_some()
     }
 
     /// Whether an instance of this protocol carries a tag that is a label.
     pub fn has_tags(&self, protocol: Protocol) -> bool {
-        let has = |&at: &u32| self.instances[at as usize].registration.protocol == protocol;
-        self.tags.iter().any(|(_, carriers)| carriers.iter().any(has))
-    }
-
-    /// Which instances carry a tag that is a label; `None` when none does.
-    fn carriers(&self, tag: &str) -> Option<&[u32]> {
-        let found = self.tags.binary_search_by(|(own, _)| own.as_str().cmp(tag));
-        found.ok().map(|at| &*self.tags[at].1)
+        self.tags.all_carriers().any(|at| self.instances[at as usize].registration.protocol == protocol)
     }
 
     /// The instances that `filter` lets through, whatever their status.
     pub fn select<'a>(&'a self, filter: &Filter<'a>) -> impl Iterator<Item = &'a Arc<Instance>> + use<'a> {
         let filter = filter.clone();
-        let carriers = filter.tag.map(|tag| self.carriers(tag).unwrap_or_default());
+        let carriers = filter.tag.map(|tag| self.tags.carriers(tag).unwrap_or_default());
         let all = if carriers.is_none() { &self.instances[..] } else { &[] };
         let tagged = carriers.unwrap_or_default().iter().map(|&at| &self.instances[at as usize]);
         all.iter().chain(tagged).filter(move |instance| filter.admits(instance))
@@ -189,7 +202,7 @@ impl ServiceView {
 }
 
 /// Whether DNS serves instances of this status.
-fn serves(status: Status, panicking: bool) -> bool {
+pub(super) fn serves(status: Status, panicking: bool) -> bool {
     match status {
         Status::Healthy => true,
         Status::Unhealthy => panicking,
@@ -212,6 +225,9 @@ impl Filter<'_> {
             && self.port.is_none_or(|port| registration.port_named(port).is_some())
     }
 }
+
+#[cfg(test)]
+mod property;
 
 #[cfg(test)]
 mod tests {

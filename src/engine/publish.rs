@@ -49,7 +49,7 @@ impl Publisher {
         self.records.publish_all(revision, registry.records());
         self.hub.begin(registry.revision());
         let names: BTreeSet<ServiceName> = registry.services().cloned().collect();
-        self.services(registry, names.into_iter().map(|name| Next::of(registry, name)));
+        self.services(registry, names.into_iter().map(|name| self.next(registry, name)));
         self.index.set_loaded();
     }
 
@@ -73,13 +73,26 @@ impl Publisher {
         self.index.service(service.as_str()).map_or(Revision::ZERO, |view| view.revision())
     }
 
+    /// The services that `changes` are about, as they are in the registry. Nobody sees them by that, so it can be done while
+    /// the changes are on their way to the disk.
+    pub fn prepare(&self, registry: &Registry, changes: &Changes) -> Vec<Next> {
+        let names = changes.services();
+        names.into_iter().map(|name| self.next(registry, name)).collect()
+    }
+
+    fn next(&self, registry: &Registry, name: ServiceName) -> Next {
+        let before = self.index.service(name.as_str());
+        let view = view(registry, &name, before.as_deref()).map(Arc::new);
+        Next { name, view }
+    }
+
     /// Shows what has changed, the first of it `since` then.
     pub fn changes(&self, registry: &Registry, changes: Changes, since: Instant) {
-        let next = prepare(registry, &changes);
+        let next = self.prepare(registry, &changes);
         self.prepared(registry, changes, next, since);
     }
 
-    /// The same, with what [`prepare`] made of these changes.
+    /// The same, with what [`Self::prepare`] made of these changes.
     pub fn prepared(&self, registry: &Registry, changes: Changes, next: Vec<Next>, since: Instant) {
         let _span =
             tracing::info_span!(target: traces::TARGET, "publish", events = changes.events.len() as i64).entered();
@@ -182,23 +195,11 @@ pub(super) struct Next {
     view: Option<Arc<ServiceView>>,
 }
 
-/// The services that `changes` are about, as they are in the registry. Nobody sees them by that, so it can be done while
-/// the changes are on their way to the disk.
-pub(super) fn prepare(registry: &Registry, changes: &Changes) -> Vec<Next> {
-    changes.services().into_iter().map(|name| Next::of(registry, name)).collect()
-}
-
-impl Next {
-    fn of(registry: &Registry, name: ServiceName) -> Self {
-        let view = view(registry, &name).map(Arc::new);
-        Self { name, view }
-    }
-}
-
-fn view(registry: &Registry, name: &ServiceName) -> Option<ServiceView> {
+/// The view of a service after the one `before`.
+fn view(registry: &Registry, name: &ServiceName, before: Option<&ServiceView>) -> Option<ServiceView> {
     let (revision, instances) = registry.service(name)?;
-    let settings = registry.settings(name).cloned();
-    Some(ServiceView::new(name.clone(), revision, settings, registry.is_panicking(name), instances))
+    let (settings, panicking) = (registry.settings(name).cloned(), registry.is_panicking(name));
+    Some(ServiceView::after(before, name.clone(), revision, settings, panicking, instances))
 }
 
 fn log(event: &Event) {

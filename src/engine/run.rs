@@ -36,7 +36,7 @@ use super::commits::Commits;
 use super::expiries::{Questions, TOLD};
 use super::gather::{gather, has_room, take_along};
 use super::pace::Pace;
-use super::publish::{Publisher, prepare};
+use super::publish::Publisher;
 use super::writers::{Commands, HANGS, Replies, Underway, Writers, refuse};
 use super::{Clock, Engine, Loaded, Metrics, Queues, Request, Results, Standstill, Store, StoreError, WriteError};
 use crate::model::{LoadRules, Moment, Revision, Tick};
@@ -238,7 +238,7 @@ impl<S: Store> Runner<S> {
     /// Waits for the commit of `changes`, which stand in the registry, for as long as verdicts and lapses can wait.
     async fn await_commit(&mut self, changes: Changes, writers: Writers) {
         // What is to be shown is made while the store works, which begins when it is first waited for.
-        let next = async { prepare(&self.registry, &changes) };
+        let next = async { self.publisher.prepare(&self.registry, &changes) };
         let (ended, next) = tokio::join!(biased; self.commits.ended_within(PATIENCE), next);
         match ended {
             Some((took, Ok(()))) => {

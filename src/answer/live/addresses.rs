@@ -1,7 +1,10 @@
 //! A and AAAA records of several instances.
 
 use std::net::IpAddr;
+use std::ops::AddAssign;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::super::order::{self, Candidate, Draw, Field};
 use crate::model::Instance;
@@ -29,40 +32,56 @@ pub fn address_field<'a>(instances: impl Iterator<Item = &'a Arc<Instance>>, rty
 
 /// The addresses of one family from the lowest priority that has any, in order: each once, with the weights of all
 /// instances that share it.
-pub fn merged<'a>(instances: impl Iterator<Item = &'a Arc<Instance>>, rtype: RecordType) -> Vec<(IpAddr, u64)> {
-    let mut found = of_lowest_priority(instances, rtype, |instance| u64::from(instance.effective_weight().0));
-    found.sort_unstable_by_key(|(ip, _)| *ip);
-    found.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        kept.1 += if same { next.1 } else { 0 };
-        same
-    });
-    found
+fn merged<'a>(instances: impl Iterator<Item = &'a Arc<Instance>>, rtype: RecordType) -> Found<IpAddr, u64> {
+    each_once(of_lowest_priority(instances, rtype, |instance| u64::from(instance.effective_weight().0)))
 }
 
 /// The addresses of one family, each with something of the instance that it belongs to: of those instances that have
 /// the lowest priority among all that have such an address, in their order.
-pub(super) fn of_lowest_priority<'a, T: Clone>(
+pub(super) fn of_lowest_priority<'a, T: Copy>(
     instances: impl Iterator<Item = &'a Arc<Instance>>,
     rtype: RecordType,
     of: impl Fn(&'a Arc<Instance>) -> T,
-) -> Vec<(IpAddr, T)> {
+) -> Found<IpAddr, T> {
+    of_lowest(instances.map(|instance| {
+        let ips = instance.registration.address.ips().iter().copied();
+        let own = ips.filter(move |ip| ip.is_ipv4() == (rtype == RecordType::A));
+        (instance.registration.priority.0, own, of(instance))
+    }))
+}
+
+/// Addresses, each with something of what it belongs to. Most services are small.
+pub type Found<A, T> = SmallVec<[(A, T); 8]>;
+
+/// Of what has a priority, addresses and something else: the addresses of the lowest priority that has any, in their
+/// order, each with what it belongs to.
+pub fn of_lowest<A, T: Copy>(all: impl Iterator<Item = (u16, impl Iterator<Item = A>, T)>) -> Found<A, T> {
     let mut lowest = None;
-    let mut found = Vec::new();
-    for instance in instances {
-        let of_family = |ip: &&IpAddr| ip.is_ipv4() == (rtype == RecordType::A);
-        let mut own = instance.registration.address.ips().iter().filter(of_family).peekable();
-        let priority = instance.registration.priority;
-        if own.peek().is_none() || lowest.is_some_and(|lowest| lowest < priority) {
+    let mut found = Found::new();
+    for (priority, addresses, of_this) in all {
+        let mut addresses = addresses.peekable();
+        if addresses.peek().is_none() || lowest.is_some_and(|lowest| lowest < priority) {
             continue;
         }
         if lowest != Some(priority) {
             lowest = Some(priority);
             found.clear();
         }
-        let of_this = of(instance);
-        found.extend(own.map(|ip| (*ip, of_this.clone())));
+        found.extend(addresses.map(|address| (address, of_this)));
     }
+    found
+}
+
+/// Addresses with weights in order, each once, with the weights of all that share it.
+pub fn each_once<A: Copy + Ord, W: Copy + AddAssign>(mut found: Found<A, W>) -> Found<A, W> {
+    found.sort_unstable_by_key(|(address, _)| *address);
+    found.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
     found
 }
 

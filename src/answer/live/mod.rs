@@ -22,7 +22,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-pub(super) use addresses::{address_field, merged};
+pub(super) use addresses::{address_field, each_once, of_lowest};
 pub use names::{Form, Node, Set};
 pub use records::Records;
 pub(super) use records::candidate;

@@ -1,0 +1,127 @@
+//! A view that is made after another is the one that is made of nothing.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::{
+    CheckDefaults, Condition, Defaults, DrainedBy, InstanceId, Key, LeaseTtl, Pulse, Registration, SelfReport, Span,
+    Tick, WallTime,
+};
+
+/// What is registered by one of these numbers: tags that are one label, or none; both families, many addresses, none.
+fn body(variant: u8) -> Value {
+    let many: Vec<String> = (0..8).map(|host| format!("10.1.{variant}.{host}")).collect();
+    match variant {
+        0 => json!({"address": "10.0.0.1"}),
+        1 => json!({"address": "10.0.0.1", "weight": 7, "tags": ["a"]}),
+        2 => json!({"address": "10.0.0.2", "protocol": "udp", "tags": ["a", "A", "b_b"]}),
+        3 => json!({"addresses": ["2001:db8::1", "10.0.0.3"], "priority": 1, "tags": ["b", "a"]}),
+        4 => json!({"address": "host.example", "tags": ["b_b"]}),
+        5 => json!({"address": "2001:db8::1", "protocol": "udp", "priority": 1}),
+        _ => json!({"addresses": many}),
+    }
+}
+const VARIANTS: u8 = 8;
+
+fn condition(number: u8) -> Condition {
+    let facts = Condition::default();
+    match number {
+        0 | 1 => facts,
+        2 => Condition { said: SelfReport::Unhealthy, ..facts },
+        3 => Condition { draining: Some(DrainedBy::Operator), ..facts },
+        _ => Condition { lapsed: true, ..facts },
+    }
+}
+const CONDITIONS: u8 = 5;
+
+fn instance(id: u16, variant: u8, facts: u8) -> Arc<Instance> {
+    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
+    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+    let mut body = body(variant);
+    body["port"] = (1000 + id).into();
+    let registration = Registration::from_json(&body, &defaults, IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+    Arc::new(Instance {
+        key: Key { service: ServiceName::parse("web").unwrap(), id: InstanceId::parse(&format!("i{id}")).unwrap() },
+        registration: Arc::new(registration),
+        condition: condition(facts),
+        created_at: WallTime::default(),
+        changed_at: WallTime::default(),
+        revision: Revision(1),
+        pulse: Arc::new(Pulse::begin(Tick(0), LeaseTtl::Permanent)),
+    })
+}
+
+/// What happens before the next view is made.
+#[derive(Debug, Clone)]
+struct Step {
+    /// Instances that come, take the place of others, or go.
+    changes: Vec<(u16, Option<(u8, u8)>)>,
+    panicking: bool,
+    record_ttl: Option<u32>,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let instance = proptest::option::weighted(0.7, (0..VARIANTS, 0..CONDITIONS));
+    let changes = proptest::collection::vec((0..12u16, instance), 0..4);
+    let settings = proptest::option::weighted(0.2, Just(7));
+    let step = (changes, proptest::bool::weighted(0.2), settings);
+    step.prop_map(|(changes, panicking, record_ttl)| Step { changes, panicking, record_ttl })
+}
+
+/// Registered before the first step, under ids that no step names: none, or about as many as a block holds.
+fn crowd() -> impl Strategy<Value = u16> {
+    prop_oneof![3 => Just(0), 1 => MAX as u16 - 8..MAX as u16]
+}
+
+/// All that a view says, without the instances.
+fn said(view: &ServiceView) -> impl PartialEq + std::fmt::Debug {
+    let by_protocol = PROTOCOLS.map(|of| (view.has_protocol(of), view.serves_protocol(of), view.has_tags(of)));
+    (by_protocol, view.tally, view.tags.clone(), view.block.clone(), view.count_served())
+}
+
+proptest! {
+    #[test]
+    fn one_view_after_the_other(crowd in crowd(), steps in proptest::collection::vec(step(), 1..24)) {
+        let mut instances: BTreeMap<String, Arc<Instance>> =
+            (0..crowd).map(|at| (format!("i{}", 100 + at), instance(100 + at, 0, 0))).collect();
+        let mut before: Option<ServiceView> = None;
+        for Step { changes, panicking, record_ttl } in steps {
+            for (id, change) in changes {
+                let name = format!("i{id}");
+                match change {
+                    Some((variant, facts)) => drop(instances.insert(name, instance(id, variant, facts))),
+                    None => drop(instances.remove(&name)),
+                }
+            }
+            let settings = record_ttl.map(|ttl| Arc::new(Settings { record_ttl: Some(ttl), ..Settings::UNSET }));
+            let name = ServiceName::parse("web").unwrap();
+            let of = |before: Option<&ServiceView>| {
+                let settings = settings.clone();
+                ServiceView::after(before, name.clone(), Revision(2), settings, panicking, instances.values())
+            };
+            let (view, anew) = (of(before.as_ref()), of(None));
+            prop_assert_eq!(said(&view), said(&anew));
+            let pairs = view.instances().iter().zip(instances.values());
+            prop_assert!(pairs.len() == instances.len() && pairs.into_iter().all(|(a, b)| Arc::ptr_eq(a, b)));
+            for status in Status::ALL {
+                let number = instances.values().filter(|instance| instance.status() == status).count();
+                prop_assert_eq!(view.count(status), number);
+            }
+            let served: Vec<_> = instances.values().filter(|instance| view.serves(instance)).collect();
+            for of in PROTOCOLS {
+                let is = |instance: &&Arc<Instance>| instance.registration.protocol == of;
+                prop_assert_eq!(view.has_protocol(of), instances.values().any(|instance| is(&instance)));
+                prop_assert_eq!(view.serves_protocol(of), served.iter().any(is));
+            }
+            if let Some(block) = view.block() {
+                let ids = served.iter().map(|instance| instance.key.id.as_str().as_bytes());
+                prop_assert!(ids.eq((0..block.entries().len()).map(|at| block.entries().at(at).id())));
+            }
+            before = Some(view);
+        }
+    }
+}
