@@ -128,10 +128,7 @@ impl Reader<'_> {
 /// the service was there before.
 fn sharing(command: Command, last: &mut Option<Arc<Registration>>) -> Command {
     let Command::Register { key, registration, expected } = command else { return command };
-    let registration = match &last {
-        Some(last) => registration.sharing(last),
-        None => registration,
-    };
+    let registration = registration.sharing(last.as_deref());
     *last = Some(Arc::clone(&registration));
     Command::Register { key, registration, expected }
 }

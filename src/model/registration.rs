@@ -215,15 +215,27 @@ impl Registration {
         }
     }
 
-    /// The same in the memory of another registration, as far as that says the same. Nobody sees a difference: whoever
-    /// else holds this one keeps it as it is.
+    /// The same in the memory of other registrations, as far as one of them says the same: the first that does. No more of
+    /// them are asked for than it takes. Nobody sees a difference: whoever else holds this one keeps it as it is.
     #[must_use]
-    pub fn sharing(mut self: Arc<Self>, other: &Self) -> Arc<Self> {
-        if let Some(metadata) = twin(&self.metadata, &other.metadata) {
-            Arc::make_mut(&mut self).metadata = Some(metadata);
-        }
-        if let Some(particulars) = twin(&self.particulars, &other.particulars) {
-            Arc::make_mut(&mut self).particulars = Some(particulars);
+    pub fn sharing<'a>(mut self: Arc<Self>, others: impl IntoIterator<Item = &'a Self>) -> Arc<Self> {
+        let mut others = others.into_iter();
+        let (mut has_own_metadata, mut has_own_particulars) = (self.metadata.is_some(), self.particulars.is_some());
+        while (has_own_metadata || has_own_particulars)
+            && let Some(other) = others.next()
+        {
+            if has_own_metadata && self.metadata == other.metadata {
+                has_own_metadata = false;
+                if !is_same(&self.metadata, &other.metadata) {
+                    Arc::make_mut(&mut self).metadata = other.metadata.clone();
+                }
+            }
+            if has_own_particulars && self.particulars == other.particulars {
+                has_own_particulars = false;
+                if !is_same(&self.particulars, &other.particulars) {
+                    Arc::make_mut(&mut self).particulars = other.particulars.clone();
+                }
+            }
         }
         self
     }
@@ -294,10 +306,9 @@ impl Registration {
     }
 }
 
-/// What is equal to `own` and elsewhere in memory.
-fn twin<T: Eq>(own: &Option<Arc<T>>, other: &Option<Arc<T>>) -> Option<Arc<T>> {
-    let (own, other) = (own.as_ref()?, other.as_ref()?);
-    (!Arc::ptr_eq(own, other) && own == other).then(|| Arc::clone(other))
+/// Whether two that are equal are at one place in memory.
+fn is_same<T>(one: &Option<Arc<T>>, other: &Option<Arc<T>>) -> bool {
+    one.as_ref().map(Arc::as_ptr) == other.as_ref().map(Arc::as_ptr)
 }
 
 fn one_of(address: Option<Address>, addresses: Option<Address>) -> Result<Address, Invalid> {

@@ -56,7 +56,7 @@ impl Registry {
             (Expected::Any, _) | (Expected::Absent, None) | (Expected::Present, Some(_)) => {}
         }
         self.admit(&key, &registration)?;
-        let registration = self.as_kept(&key.service, registration);
+        let registration = self.as_kept(&key.service, registration, current.as_deref());
         let Some(current) = current else {
             return Ok(Done::Registered(self.create(key, registration, now, changes)));
         };
@@ -143,7 +143,7 @@ impl Registry {
         let merged = merged(&current.registration, patch)?;
         let registration = Arc::new(Registration::from_json(&merged, &self.rules.defaults, from)?);
         self.admit(&key, &registration)?;
-        let registration = self.as_kept(&key.service, registration);
+        let registration = self.as_kept(&key.service, registration, Some(&current));
         let old = &current.registration;
         if is_equal(old, &registration) {
             return Ok(Done::Unchanged(current));

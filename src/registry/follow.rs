@@ -51,7 +51,7 @@ impl Registry {
     fn adopted(&self, current: Option<&Instance>, stored: Stored, now: Moment) -> Instance {
         let Stored { key, registration, condition, created_at, changed_at, revision } = stored;
         let said = Arc::new(registration);
-        let registration = self.as_kept(&key.service, Arc::clone(&said));
+        let registration = self.as_kept(&key.service, Arc::clone(&said), current);
         let condition = Condition {
             maintenance: self.mark(&key).cloned(),
             checks: kept_verdicts(&said, condition.checks, &registration),

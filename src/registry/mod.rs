@@ -128,7 +128,7 @@ impl Registry {
         self.revision = self.revision.max(stored.revision);
         let mut condition = stored.condition;
         let before = Arc::new(stored.registration);
-        let registration = self.as_kept(&stored.key.service, Arc::clone(&before));
+        let registration = self.as_kept(&stored.key.service, Arc::clone(&before), None);
         condition.maintenance = self.mark(&stored.key).cloned();
         condition.checks = kept_verdicts(&before, condition.checks, &registration);
         let instance = Instance {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Changes, Done, Kind, Record, RecordChange, RecordName, Refusal, Registry};
 use crate::model::{
-    CheckSpec, Condition, Moment, Registration, ServiceName, Settings, Subscription, SubscriptionId, limits,
+    CheckSpec, Condition, Instance, Moment, Registration, ServiceName, Settings, Subscription, SubscriptionId, limits,
 };
 
 impl Registry {
@@ -93,14 +93,18 @@ impl Registry {
         Arc::new(Arc::unwrap_or_clone(registration).with_default_checks(checks))
     }
 
-    /// A registration as it is kept: with the checks that hold for it, and sharing memory with another of its service,
-    /// because most of one service say the same.
-    pub(super) fn as_kept(&self, service: &ServiceName, registration: Arc<Registration>) -> Arc<Registration> {
+    /// A registration as it is kept: with the checks that hold for it, and sharing memory with the one that it replaces, or
+    /// else with another of its service, because most of one service say the same.
+    pub(super) fn as_kept(
+        &self,
+        service: &ServiceName,
+        registration: Arc<Registration>,
+        replaced: Option<&Instance>,
+    ) -> Arc<Registration> {
         let registration = self.with_default_checks(service, registration);
-        match self.service(service).and_then(|(_, mut instances)| instances.next()) {
-            Some(neighbour) => registration.sharing(&neighbour.registration),
-            None => registration,
-        }
+        let first = || self.service(service).and_then(|(_, mut instances)| instances.next());
+        let first = std::iter::once_with(first).flatten().map(|instance| &**instance);
+        registration.sharing(replaced.into_iter().chain(first).map(|instance| &*instance.registration))
     }
 
     fn default_checks(&self, service: &ServiceName) -> &[CheckSpec] {
@@ -115,7 +119,7 @@ impl Registry {
         let follows = |registration: &Registration| !registration.brings_checks && registration.checks() != checks;
         let behind: Vec<_> = instances.filter(|instance| follows(&instance.registration)).cloned().collect();
         for current in behind {
-            let registration = self.as_kept(service, Arc::clone(&current.registration));
+            let registration = self.as_kept(service, Arc::clone(&current.registration), None);
             let facts: Condition = current.condition.clone();
             self.replace(&current, registration, facts, now, changes);
         }

@@ -126,12 +126,21 @@ fn what_nobody_says_takes_no_room_and_what_many_say_takes_it_once() {
         (particulars.is_some_and(|(a, b)| Arc::ptr_eq(a, b)), metadata.is_some_and(|(a, b)| Arc::ptr_eq(a, b)))
     };
     let alike = Arc::new(with(json!({"address": "10.0.0.8", "tags": ["v2"], "metadata": {"team": "shop"}})));
-    let sharing = Arc::clone(&alike).sharing(&first);
+    let sharing = Arc::clone(&alike).sharing([&first]);
     assert_eq!((shared(&alike), shared(&sharing), &sharing), ((false, false), (true, true), &alike));
-    assert!(Arc::ptr_eq(&sharing, &Arc::clone(&sharing).sharing(&first)), "nothing is left to share");
+    assert!(Arc::ptr_eq(&sharing, &Arc::clone(&sharing).sharing([&first])), "nothing is left to share");
     let other = Arc::new(with(json!({"tags": ["v3"], "metadata": {"team": "shop"}})));
-    let sharing = Arc::clone(&other).sharing(&first);
+    let sharing = Arc::clone(&other).sharing([&first]);
     assert_eq!((shared(&other), shared(&sharing), &sharing), ((false, false), (false, true), &other));
+    let neither = with(json!({"tags": ["v4"], "metadata": {"team": "pay"}}));
+    let sharing = Arc::clone(&alike).sharing([&neither, &other, &first]);
+    assert_eq!((shared(&sharing), &sharing), ((true, false), &alike), "metadata came from the first who say the same");
+    let mut asked = [&first, &neither].into_iter();
+    assert_eq!(
+        (shared(&Arc::clone(&alike).sharing(&mut asked)), asked.len()),
+        ((true, true), 1),
+        "no more than it takes"
+    );
     let checked =
         first
             .clone()
