@@ -97,6 +97,12 @@ impl ServiceView {
         }
     }
 
+    /// Has read from memory what a view after this one is made of.
+    pub fn touch(&self) {
+        black_box((self.instances.first().map(Arc::as_ptr), self.block.as_ref().map(Block::touch)));
+        self.tags.touch();
+    }
+
     pub fn name(&self) -> &ServiceName {
         &self.name
     }

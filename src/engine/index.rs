@@ -210,6 +210,15 @@ impl Index {
         self.addresses.get_or_init(|| Addresses::inside(prefixes));
     }
 
+    /// Has read from memory what is looked at where the views of these services are replaced: of all of them at the same
+    /// time, so that one need not wait for the other. Nothing else comes of it.
+    pub(super) fn look_ahead<'a>(&self, names: impl IntoIterator<Item = &'a ServiceName>) {
+        let Some(reading) = self.read() else { return };
+        let sought = names.into_iter().filter_map(|name| reading.seek(name.as_str().as_bytes()));
+        let sought: Vec<Likely<'_>> = sought.collect();
+        sought.iter().for_each(|likely| likely.0.view.touch());
+    }
+
     /// Replaces the view of one service and returns the one before. What leads to a view comes into being before the view
     /// that needs it, and goes after it.
     pub(super) fn publish(&self, name: &ServiceName, new: Option<Arc<ServiceView>>) -> Option<Arc<ServiceView>> {

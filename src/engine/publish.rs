@@ -77,6 +77,7 @@ impl Publisher {
     /// the changes are on their way to the disk.
     pub fn prepare(&self, registry: &Registry, changes: &Changes) -> Vec<Next> {
         let names = changes.services();
+        self.index.look_ahead(&names);
         names.into_iter().map(|name| self.next(registry, name)).collect()
     }
 

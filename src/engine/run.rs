@@ -341,6 +341,7 @@ impl<S: Store> Runner<S> {
 
     fn apply(&mut self, requests: Vec<Request>, now: Moment, changes: &mut Changes) -> Replies {
         let mut replies = Vec::with_capacity(requests.len());
+        self.registry.look_ahead(requests.iter().flat_map(|request| &request.commands));
         for Request { commands, reply, .. } in requests {
             let results = self.apply_all(commands, now, changes);
             replies.extend(reply.map(|reply| (reply, results)));

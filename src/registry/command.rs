@@ -13,6 +13,23 @@ use crate::model::{
     Settings, Subscription, SubscriptionId, Verdict,
 };
 
+impl Command {
+    /// The instance that it is about, if it is about one.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Register { key, .. }
+            | Self::Patch { key, .. }
+            | Self::Deregister { key }
+            | Self::Heartbeat { key, .. }
+            | Self::Observe(Observation { key, .. })
+            | Self::Drain { key }
+            | Self::Maintain { key, .. }
+            | Self::Resume { key, .. } => Some(key),
+            Self::Set { .. } | Self::Reconfigure { .. } | Self::Subscribe { .. } => None,
+        }
+    }
+}
+
 /// What is there before a registration, or else it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use super::chunks::Chunks;
@@ -75,6 +76,14 @@ impl Deadlines {
         if self.links[place.0].due != due {
             self.unlink(place.0);
             self.link(place.0, due);
+        }
+    }
+
+    /// Has read from memory what giving an instance another deadline looks at.
+    pub fn touch(&self, place: Place) {
+        let Link { before, after, .. } = self.links[place.0];
+        for neighbour in [before, after].into_iter().filter(|at| *at != NONE) {
+            black_box(self.links[neighbour].due);
         }
     }
 

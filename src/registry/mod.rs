@@ -9,6 +9,7 @@
 //! Beside the instances there are [`Record`]s that do not need one: settings of a service are there before its first
 //! instance and after its last, and a maintenance mark stays on a name whose instance went.
 
+mod ahead;
 mod apply;
 mod chunks;
 mod command;

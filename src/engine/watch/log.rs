@@ -105,6 +105,11 @@ impl Log {
         Some(oldest)
     }
 
+    /// The oldest changes, at most so many.
+    pub fn oldest(&self, at_most: usize) -> impl Iterator<Item = &Arc<Published>> {
+        self.changes.iter().take(at_most)
+    }
+
     pub fn is_larger_than(&self, window: Window) -> bool {
         self.changes.len() > window.changes || self.octets > window.octets
     }

@@ -16,6 +16,7 @@ mod snapshot;
 mod tests;
 
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -108,6 +109,7 @@ impl Hub {
     pub fn publish(&self, events: Vec<Event>, now: Timestamp) {
         let mut services = self.services.lock();
         let mut all = self.all.log.write();
+        look_ahead(&services, &events, all.oldest(events.len()));
         let mut events = events.into_iter().peekable();
         while let Some(event) = events.next() {
             let continues = events.peek().is_some_and(|next| next.revision == event.revision);
@@ -198,6 +200,14 @@ impl Hub {
             }
         }
     }
+}
+
+/// Has read from memory what is looked at to tell of `events` and to forget as many: of all of them at the same time, so
+/// that one need not wait for the other. Nothing else comes of it.
+fn look_ahead<'a>(services: &Services, events: &[Event], oldest: impl Iterator<Item = &'a Arc<Published>>) {
+    let named = events.iter().map(|event| &event.key.service).chain(oldest.map(|change| &change.key.service));
+    let topics: Vec<&Arc<Topic>> = named.filter_map(|name| services.get(name)).collect();
+    topics.iter().for_each(|topic| _ = black_box(topic.touched.load(Ordering::Relaxed)));
 }
 
 /// Forgets the oldest change in the log of its service too, and the log when nobody needs it.
