@@ -1,14 +1,14 @@
 //! What readers and writers of a running registry pay: looking a service up, renewing a lease, and a change from its
-//! command to its publication.
+//! command to its publication, alone and with others.
 //!
-//! Names are `engine/case/size`; the size is the number of instances that are registered, five to a service. Each case
-//! checks what it did.
+//! Names are `engine/case/size`; the size is the number of instances that are registered, five to a service, each with a
+//! registration of its own. Each case checks what it did.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use srvd::answer::Live;
 use srvd::engine::{Clock, Engine, Heartbeat};
@@ -33,8 +33,15 @@ fn key(number: usize) -> Key {
     }
 }
 
-fn registration(weight: u16) -> Arc<Registration> {
-    let body = json!({"address": "10.0.0.7", "port": 8080, "weight": weight});
+fn registration(number: usize, weight: u16) -> Arc<Registration> {
+    let address = Ipv4Addr::from_bits(0x0a00_0000 | number as u32).to_string();
+    let body = json!({
+        "address": address,
+        "port": 8080,
+        "weight": weight,
+        "tags": ["v2"],
+        "metadata": {"team": "shop"},
+    });
     Arc::new(Registration::from_json(&body, &rules().defaults, FROM).unwrap())
 }
 
@@ -50,17 +57,17 @@ impl Running {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let (engine, mut runner) = Engine::new(Memory, rules(), Clock::start());
         let keys: Vec<Key> = (0..size).map(key).collect();
-        let same = registration(1);
         runtime.block_on(async {
             runner.load().await.unwrap();
             tokio::spawn(runner.run(std::future::pending()));
-            for keys in keys.chunks(BATCH) {
-                let register = |key: &Key| Command::Register {
-                    key: key.clone(),
-                    registration: Arc::clone(&same),
+            for begin in (0..size).step_by(BATCH) {
+                let register = |number: usize| Command::Register {
+                    key: keys[number].clone(),
+                    registration: registration(number, 1),
                     expected: Expected::Absent,
                 };
-                let pending = engine.write_all(keys.iter().map(register).collect()).await.unwrap();
+                let commands = (begin..size.min(begin + BATCH)).map(register).collect();
+                let pending = engine.write_all(commands).await.unwrap();
                 assert!(pending.results().await.unwrap().all(|result| matches!(result, Ok(Done::Registered(_)))));
             }
         });
@@ -70,6 +77,13 @@ impl Running {
     /// Another key each time, far from the one before.
     fn key(&self, turn: usize) -> &Key {
         &self.keys[turn * 7919 % self.keys.len()]
+    }
+
+    /// A change of that instance. Every round brings another weight, so that each registration is one.
+    fn change(&self, turn: usize) -> Command {
+        let (size, key) = (self.keys.len(), self.key(turn).clone());
+        let weight = 2 + (turn / size % 2) as u16;
+        Command::Register { key, registration: registration(turn * 7919 % size, weight), expected: Expected::Any }
     }
 }
 
@@ -106,23 +120,35 @@ fn renewals(c: &mut Criterion) {
     }
 }
 
-/// A registration that replaces another, from the command to the view that readers see.
+/// Registrations that replace others, from the commands to the views that readers see: one, or as many as come together
+/// from so many connections.
 fn changes(c: &mut Criterion) {
     for size in SIZES {
         let (running, mut turn) = (Running::start(size), 0);
-        let variants = [registration(2), registration(3)];
-        c.bench_function(&format!("engine/change/{size}"), |bencher| {
-            bencher.iter(|| {
-                turn += 1;
-                let key = running.key(turn).clone();
-                // Every round brings another weight, so that each registration is a change.
-                let registration = Arc::clone(&variants[turn / size % 2]);
-                let before = running.engine.revision();
-                let command = Command::Register { key, registration, expected: Expected::Any };
-                let done = running.runtime.block_on(running.engine.write(command));
-                assert!(matches!(done, Ok(Done::Replaced(_))) && running.engine.revision() > before);
+        for (case, together) in [("change", 1), ("changes-of-32", 32)] {
+            c.bench_function(&format!("engine/{case}/{size}"), |bencher| {
+                let next = || {
+                    let turns = turn..turn + together;
+                    turn = turns.end;
+                    turns.map(|turn| running.change(turn)).collect::<Vec<_>>()
+                };
+                let carry_out = |commands: Vec<Command>| {
+                    let before = running.engine.revision();
+                    running.runtime.block_on(async {
+                        let mut all = Vec::with_capacity(together);
+                        for command in commands {
+                            all.push(running.engine.write_all(vec![command]).await.unwrap());
+                        }
+                        for one in all {
+                            let mut done = one.results().await.unwrap();
+                            assert!(done.all(|done| matches!(done, Ok(Done::Replaced(_)))));
+                        }
+                    });
+                    assert_eq!(running.engine.revision().0, before.0 + together as u64);
+                };
+                bencher.iter_batched(next, carry_out, BatchSize::SmallInput);
             });
-        });
+        }
     }
 }
 
