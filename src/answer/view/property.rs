@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::{
-    CheckDefaults, Condition, Defaults, DrainedBy, InstanceId, Key, LeaseTtl, Pulse, Registration, SelfReport, Span,
-    Tick, WallTime,
+    Condition, Defaults, DrainedBy, InstanceId, Key, LeaseTtl, Pulse, Registration, SelfReport, Tick, WallTime,
 };
 
 /// What is registered by one of these numbers: tags that are one label, or none; both families, many addresses, none.
@@ -39,8 +38,7 @@ fn condition(number: u8) -> Condition {
 const CONDITIONS: u8 = 5;
 
 fn instance(id: u16, variant: u8, facts: u8) -> Arc<Instance> {
-    let check = CheckDefaults { interval: Span::from_secs(10), timeout: Span::from_secs(5), rise: 2, fall: 3 };
-    let defaults = Defaults { ttl: Span::from_secs(30), check, checks: Vec::new() };
+    let defaults = Defaults::default();
     let mut body = body(variant);
     body["port"] = (1000 + id).into();
     let registration = Registration::from_json(&body, &defaults, IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
