@@ -4,7 +4,8 @@ use tokio::sync::mpsc;
 
 use super::Request;
 
-/// Commands taken at once; those that came together stay together.
+/// Commands taken at once; those that came together stay together. And so many of anything are looked ahead at: what is read
+/// long before it is used is forgotten by then.
 pub(super) const BATCH: usize = 4096;
 
 /// Waits for a request, and takes those along that wait behind it; `None` when there will be no more. Dropped while it

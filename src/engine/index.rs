@@ -24,6 +24,7 @@ use self::addresses::Addresses;
 use self::counts::Counts;
 use self::names::Names;
 use self::sorted::Sorted;
+use super::gather::BATCH;
 use crate::answer::{Block, Live, PROTOCOLS, ServiceView};
 use crate::model::{Instance, Key, Protocol, Revision, ServiceName, Status};
 
@@ -210,11 +211,11 @@ impl Index {
         self.addresses.get_or_init(|| Addresses::inside(prefixes));
     }
 
-    /// Has read from memory what is looked at where the views of these services are replaced: of all of them at the same
-    /// time, so that one need not wait for the other. Nothing else comes of it.
+    /// Has read from memory what is looked at where the views of these services are replaced, or the first of them: of all at
+    /// the same time, so that one need not wait for the other. Nothing else comes of it.
     pub(super) fn look_ahead<'a>(&self, names: impl IntoIterator<Item = &'a ServiceName>) {
         let Some(reading) = self.read() else { return };
-        let sought = names.into_iter().filter_map(|name| reading.seek(name.as_str().as_bytes()));
+        let sought = names.into_iter().take(BATCH).filter_map(|name| reading.seek(name.as_str().as_bytes()));
         let sought: Vec<Likely<'_>> = sought.collect();
         sought.iter().for_each(|likely| likely.0.view.touch());
     }

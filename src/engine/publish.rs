@@ -76,9 +76,13 @@ impl Publisher {
     /// The services that `changes` are about, as they are in the registry. Nobody sees them by that, so it can be done while
     /// the changes are on their way to the disk.
     pub fn prepare(&self, registry: &Registry, changes: &Changes) -> Vec<Next> {
+        self.next_of(registry, changes).collect()
+    }
+
+    fn next_of<'a>(&'a self, registry: &'a Registry, changes: &Changes) -> impl Iterator<Item = Next> + use<'a> {
         let names = changes.services();
         self.index.look_ahead(&names);
-        names.into_iter().map(|name| self.next(registry, name)).collect()
+        names.into_iter().map(|name| self.next(registry, name))
     }
 
     fn next(&self, registry: &Registry, name: ServiceName) -> Next {
@@ -89,18 +93,23 @@ impl Publisher {
 
     /// Shows what has changed, the first of it `since` then.
     pub fn changes(&self, registry: &Registry, changes: Changes, since: Instant) {
-        let next = self.prepare(registry, &changes);
-        self.prepared(registry, changes, next, since);
+        // One after the other: what is replaced is freed before the next is made, and nobody waits for all of them.
+        let next = self.next_of(registry, &changes);
+        self.show(registry, changes, next, since);
     }
 
     /// The same, with what [`Self::prepare`] made of these changes.
     pub fn prepared(&self, registry: &Registry, changes: Changes, next: Vec<Next>, since: Instant) {
+        self.show(registry, changes, next.into_iter(), since);
+    }
+
+    fn show(&self, registry: &Registry, changes: Changes, next: impl Iterator<Item = Next>, since: Instant) {
         let _span =
             tracing::info_span!(target: traces::TARGET, "publish", events = changes.events.len() as i64).entered();
         {
             let _moving = self.publishing.write();
             changes.records.iter().for_each(|change| self.record(change));
-            self.services(registry, next.into_iter());
+            self.services(registry, next);
         }
         self.metrics.publications.observe(since.elapsed());
         for change in &changes.records {

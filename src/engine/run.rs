@@ -34,7 +34,7 @@ use tracing::{Instrument, Span};
 use super::caches::Caches;
 use super::commits::Commits;
 use super::expiries::{Questions, TOLD};
-use super::gather::{gather, has_room, take_along};
+use super::gather::{BATCH, gather, has_room, take_along};
 use super::pace::Pace;
 use super::publish::Publisher;
 use super::writers::{Commands, HANGS, Replies, Underway, Writers, refuse};
@@ -341,7 +341,7 @@ impl<S: Store> Runner<S> {
 
     fn apply(&mut self, requests: Vec<Request>, now: Moment, changes: &mut Changes) -> Replies {
         let mut replies = Vec::with_capacity(requests.len());
-        self.registry.look_ahead(requests.iter().flat_map(|request| &request.commands));
+        self.registry.look_ahead(requests.iter().flat_map(|request| &request.commands).take(BATCH));
         for Request { commands, reply, .. } in requests {
             let results = self.apply_all(commands, now, changes);
             replies.extend(reply.map(|reply| (reply, results)));

@@ -29,6 +29,7 @@ use log::{Forgotten, LONG_AGO, Log};
 use snapshot::Shared;
 pub use snapshot::Snapshot;
 
+use super::gather::BATCH;
 use super::{Index, Records};
 use crate::answer::Live;
 use crate::model::{Revision, ServiceName};
@@ -109,7 +110,8 @@ impl Hub {
     pub fn publish(&self, events: Vec<Event>, now: Timestamp) {
         let mut services = self.services.lock();
         let mut all = self.all.log.write();
-        look_ahead(&services, &events, all.oldest(events.len()));
+        let soon = &events[..events.len().min(BATCH)];
+        look_ahead(&services, soon, all.oldest(soon.len()));
         let mut events = events.into_iter().peekable();
         while let Some(event) = events.next() {
             let continues = events.peek().is_some_and(|next| next.revision == event.revision);
