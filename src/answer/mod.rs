@@ -13,12 +13,12 @@ pub mod explain;
 mod kept;
 pub mod live;
 mod lots;
+mod numbers;
 pub mod order;
 mod outcome;
 mod pinned;
 pub mod reverse;
 mod tags;
-mod tally;
 mod view;
 
 pub use block::{Addresses, Block, Entry, MAX as BLOCK_MAX};

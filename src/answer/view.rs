@@ -10,8 +10,8 @@ use super::Block;
 use super::block::MAX;
 use super::crowd::Crowd;
 use super::kept::{self, Kept};
+use super::numbers::Numbers;
 use super::tags::Tags;
-use super::tally::Tally;
 use crate::model::{Instance, PortName, Protocol, Revision, ServiceName, Settings, Status};
 
 /// One service at one revision.
@@ -23,13 +23,13 @@ pub struct ServiceView {
     panicking: bool,
     /// In the order of their ids.
     instances: Box<[Arc<Instance>]>,
-    tally: Tally,
+    numbers: Numbers,
     tags: Tags,
     block: Option<Block>,
     crowd: OnceLock<Box<Crowd>>,
 }
 
-/// Every protocol, in the order in which a view keeps what it knows of each.
+/// Every protocol, in the order of their numbers.
 pub const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
 
 impl ServiceView {
@@ -45,7 +45,7 @@ impl ServiceView {
     }
 
     /// The same, after another view of the service: what that knows of instances that are still as they were is not made
-    /// anew, and they are not read.
+    /// anew, and what they say is not read, but for whether each is served where not all are.
     pub fn after<'a>(
         before: Option<&Self>,
         name: ServiceName,
@@ -60,13 +60,13 @@ impl ServiceView {
         // Whether one is served was another question then.
         let before = before.filter(|before| before.panicking == panicking);
         let kept = Kept::of(before.map_or(&[], Self::instances), &instances);
-        let mut tally = before.map_or_else(Tally::default, |before| before.tally);
-        kept.gone().for_each(|instance| tally.take(instance, panicking));
-        kept.come().for_each(|at| tally.add(&instances[at], panicking));
+        let mut numbers = before.map_or_else(Numbers::default, |before| before.numbers);
+        kept.gone().for_each(|instance| numbers.take(instance, panicking));
+        kept.come().for_each(|at| numbers.add(&instances[at], panicking));
         let tags = before.and_then(|before| before.tags_with(&kept, &instances));
         let tags = tags.unwrap_or_else(|| Tags::of(&instances));
         let (block, crowd) = (None, OnceLock::new());
-        let mut view = Self { name, revision, settings, panicking, instances, tally, tags, block, crowd };
+        let mut view = Self { name, revision, settings, panicking, instances, numbers, tags, block, crowd };
         view.block = Block::new(&view, Self::records(before, &kept));
         view
     }
@@ -124,7 +124,7 @@ impl ServiceView {
 
     /// How many instances have a status.
     pub fn count(&self, status: Status) -> usize {
-        self.tally.of_status(status)
+        self.numbers.of_status(status)
     }
 
     pub fn instance(&self, id: &str) -> Option<&Arc<Instance>> {
@@ -144,7 +144,7 @@ impl ServiceView {
 
     /// How many instances DNS serves.
     pub(super) fn count_served(&self) -> usize {
-        self.tally.served(self.panicking)
+        self.numbers.served(self.panicking)
     }
 
     /// The places of those instances.
@@ -180,12 +180,12 @@ impl ServiceView {
 
     /// Whether an instance has this protocol, whatever its status.
     pub fn has_protocol(&self, protocol: Protocol) -> bool {
-        self.tally.of_protocol(protocol) > 0
+        self.numbers.of_protocol(protocol) > 0
     }
 
     /// Whether an instance that is served has this protocol.
     pub fn serves_protocol(&self, protocol: Protocol) -> bool {
-        self.tally.served_of_protocol(protocol, self.panicking) > 0
+        self.numbers.served_of_protocol(protocol, self.panicking) > 0
     }
 
     pub fn has_tag(&self, tag: &str) -> bool {

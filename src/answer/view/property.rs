@@ -12,8 +12,8 @@ use crate::model::{
 };
 
 /// What is registered by one of these numbers: tags that are one label, or none; both families, many addresses, none.
-fn body(variant: u8) -> Value {
-    let many: Vec<String> = (0..8).map(|host| format!("10.1.{variant}.{host}")).collect();
+fn body(id: u16, variant: u8) -> Value {
+    let many: Vec<String> = (0..8).map(|host| format!("10.{}.{}.{host}", 1 + id / 256, id % 256)).collect();
     match variant {
         0 => json!({"address": "10.0.0.1"}),
         1 => json!({"address": "10.0.0.1", "weight": 7, "tags": ["a"]}),
@@ -25,6 +25,7 @@ fn body(variant: u8) -> Value {
     }
 }
 const VARIANTS: u8 = 8;
+const MANY: u8 = 7;
 
 fn condition(number: u8) -> Condition {
     let facts = Condition::default();
@@ -39,7 +40,7 @@ const CONDITIONS: u8 = 5;
 
 fn instance(id: u16, variant: u8, facts: u8) -> Arc<Instance> {
     let defaults = Defaults::default();
-    let mut body = body(variant);
+    let mut body = body(id, variant);
     body["port"] = (1000 + id).into();
     let registration = Registration::from_json(&body, &defaults, IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
     Arc::new(Instance {
@@ -70,22 +71,52 @@ fn step() -> impl Strategy<Value = Step> {
     step.prop_map(|(changes, panicking, record_ttl)| Step { changes, panicking, record_ttl })
 }
 
-/// Registered before the first step, under ids that no step names: none, or about as many as a block holds.
-fn crowd() -> impl Strategy<Value = u16> {
-    prop_oneof![3 => Just(0), 1 => MAX as u16 - 8..MAX as u16]
+/// Registered before the first step, under ids that no step names, and as one variant: none, about as many as a block holds,
+/// or those with about as many addresses.
+fn crowd() -> impl Strategy<Value = (u16, u8)> {
+    let most = MAX as u16;
+    prop_oneof![2 => Just((0, 0)), 1 => (most - 8..most, Just(0)), 1 => (most / 8 - 8..most / 8, Just(MANY))]
+}
+
+/// What the addresses of a block have to be, and their weights: `None` when they are too many.
+fn addresses(served: &[&Arc<Instance>], is_ipv4: bool) -> Option<BTreeMap<IpAddr, u32>> {
+    let own = |instance: &Instance| {
+        instance.registration.address.ips().iter().copied().filter(|ip| ip.is_ipv4() == is_ipv4).collect::<Vec<_>>()
+    };
+    let having = served.iter().filter(|instance| !own(instance).is_empty());
+    let lowest = having.clone().map(|instance| instance.registration.priority).min();
+    let mut found = BTreeMap::new();
+    for instance in having.filter(|instance| Some(instance.registration.priority) == lowest) {
+        for ip in own(instance) {
+            *found.entry(ip).or_default() += u32::from(instance.effective_weight().0);
+        }
+    }
+    (found.len() <= MAX).then_some(found)
+}
+
+fn addresses_of(family: crate::answer::Addresses<'_>) -> BTreeMap<IpAddr, u32> {
+    (0..family.len())
+        .map(|at| {
+            let octets = family.address::<4>(at).map(|octets| IpAddr::from(*octets));
+            (
+                octets.or_else(|| family.address::<16>(at).map(|octets| IpAddr::from(*octets))).unwrap(),
+                family.weight(at),
+            )
+        })
+        .collect()
 }
 
 /// All that a view says, without the instances.
 fn said(view: &ServiceView) -> impl PartialEq + std::fmt::Debug {
     let by_protocol = PROTOCOLS.map(|of| (view.has_protocol(of), view.serves_protocol(of), view.has_tags(of)));
-    (by_protocol, view.tally, view.tags.clone(), view.block.clone(), view.count_served())
+    (by_protocol, view.numbers, view.tags.clone(), view.block.clone(), view.count_served())
 }
 
 proptest! {
     #[test]
-    fn one_view_after_the_other(crowd in crowd(), steps in proptest::collection::vec(step(), 1..24)) {
+    fn one_view_after_the_other((crowd, variant) in crowd(), steps in proptest::collection::vec(step(), 1..24)) {
         let mut instances: BTreeMap<String, Arc<Instance>> =
-            (0..crowd).map(|at| (format!("i{}", 100 + at), instance(100 + at, 0, 0))).collect();
+            (0..crowd).map(|at| (format!("i{}", 100 + at), instance(100 + at, variant, 0))).collect();
         let mut before: Option<ServiceView> = None;
         for Step { changes, panicking, record_ttl } in steps {
             for (id, change) in changes {
@@ -115,7 +146,12 @@ proptest! {
                 prop_assert_eq!(view.has_protocol(of), instances.values().any(|instance| is(&instance)));
                 prop_assert_eq!(view.serves_protocol(of), served.iter().any(is));
             }
+            let families = [true, false].map(|is_ipv4| addresses(&served, is_ipv4));
+            let fits = (1..=MAX).contains(&served.len()) && families.iter().all(Option::is_some);
+            prop_assert_eq!(view.block().is_some(), fits);
             if let Some(block) = view.block() {
+                let found = [block.ipv4(), block.ipv6()].map(addresses_of);
+                prop_assert_eq!(found.map(Some), families);
                 let ids = served.iter().map(|instance| instance.key.id.as_str().as_bytes());
                 prop_assert!(ids.eq((0..block.entries().len()).map(|at| block.entries().at(at).id())));
             }

@@ -7,7 +7,7 @@ use crate::model::{Instance, Protocol, Status};
 
 /// Numbers of instances.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct Numbers {
     /// Of each status, in the order of [`Status::ALL`].
     statuses: [u32; Status::ALL.len()],
     /// Of UDP, and of those that are served; the others are of TCP.
@@ -15,7 +15,7 @@ pub(super) struct Tally {
     served_udp: u32,
 }
 
-impl Tally {
+impl Numbers {
     /// Counts one that came, in a service that panics or does not.
     pub fn add(&mut self, instance: &Instance, panicking: bool) {
         self.change(instance, panicking, |number| *number += 1);
