@@ -216,26 +216,27 @@ impl Registration {
         }
     }
 
-    /// The same in the memory of other registrations, as far as one of them says the same: the first that does. No more of
-    /// them are asked for than it takes. Nobody sees a difference: whoever else holds this one keeps it as it is.
+    /// The same in the memory of other registrations, as far as they say the same: of the first that does, unless it alone
+    /// has that memory and a later one says the same. No more of them are asked for than it takes. Nobody sees a difference:
+    /// whoever else holds this one keeps it as it is.
     #[must_use]
     pub fn sharing<'a>(mut self: Arc<Self>, others: impl IntoIterator<Item = &'a Self>) -> Arc<Self> {
         let mut others = others.into_iter();
-        let (mut has_own_metadata, mut has_own_particulars) = (self.metadata.is_some(), self.particulars.is_some());
-        while (has_own_metadata || has_own_particulars)
+        let (mut seeks_metadata, mut seeks_particulars) = (self.metadata.is_some(), self.particulars.is_some());
+        while (seeks_metadata || seeks_particulars)
             && let Some(other) = others.next()
         {
-            if has_own_metadata && self.metadata == other.metadata {
-                has_own_metadata = false;
+            if seeks_metadata && self.metadata == other.metadata {
                 if !is_same(&self.metadata, &other.metadata) {
                     Arc::make_mut(&mut self).metadata = other.metadata.clone();
                 }
+                seeks_metadata = is_of_two(&self.metadata);
             }
-            if has_own_particulars && self.particulars == other.particulars {
-                has_own_particulars = false;
+            if seeks_particulars && self.particulars == other.particulars {
                 if !is_same(&self.particulars, &other.particulars) {
                     Arc::make_mut(&mut self).particulars = other.particulars.clone();
                 }
+                seeks_particulars = is_of_two(&self.particulars);
             }
         }
         self
@@ -310,6 +311,11 @@ impl Registration {
         let tagged = tag.map_or(0, |tag| (port + tag + 1 + plain).max(tag + 2 + SUB + underscored + PROTOCOL));
         apex_octets + instance.max(tagged).max(port + plain)
     }
+}
+
+/// Whether what two share is held by nobody else.
+fn is_of_two<T>(shared: &Option<Arc<T>>) -> bool {
+    shared.as_ref().is_some_and(|shared| Arc::strong_count(shared) <= 2)
 }
 
 /// Whether two that are equal are at one place in memory.

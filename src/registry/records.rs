@@ -93,8 +93,8 @@ impl Registry {
         Arc::new(Arc::unwrap_or_clone(registration).with_default_checks(checks))
     }
 
-    /// A registration as it is kept: with the checks that hold for it, and sharing memory with the one that it replaces, or
-    /// else with another of its service, because most of one service say the same.
+    /// A registration as it is kept: with the checks that hold for it, and sharing memory with the one that it replaces,
+    /// which says most of the same, or with the first of its service, where that brings more together.
     pub(super) fn as_kept(
         &self,
         service: &ServiceName,
@@ -119,6 +119,7 @@ impl Registry {
         let follows = |registration: &Registration| !registration.brings_checks && registration.checks() != checks;
         let behind: Vec<_> = instances.filter(|instance| follows(&instance.registration)).cloned().collect();
         for current in behind {
+            // Nothing is said anew that it would share with itself.
             let registration = self.as_kept(service, Arc::clone(&current.registration), None);
             let facts: Condition = current.condition.clone();
             self.replace(&current, registration, facts, now, changes);

@@ -133,6 +133,7 @@ fn what_nobody_says_takes_no_room_and_what_many_say_takes_it_once() {
     let sharing = Arc::clone(&other).sharing([&first]);
     assert_eq!((shared(&other), shared(&sharing), &sharing), ((false, false), (false, true), &other));
     let neither = with(json!({"tags": ["v4"], "metadata": {"team": "pay"}}));
+    let _shares_with_other = Registration::clone(&other);
     let sharing = Arc::clone(&alike).sharing([&neither, &other, &first]);
     assert_eq!((shared(&sharing), &sharing), ((true, false), &alike), "metadata came from the first who say the same");
     let mut asked = [&first, &neither].into_iter();
@@ -141,6 +142,12 @@ fn what_nobody_says_takes_no_room_and_what_many_say_takes_it_once() {
         ((true, true), 1),
         "no more than it takes"
     );
+    let lone = with(json!({"tags": ["v2"], "metadata": {"team": "shop"}}));
+    let sharing = Arc::clone(&alike).sharing([&lone, &first]);
+    assert_eq!((shared(&lone), shared(&sharing)), ((false, false), (true, true)), "with those who share already");
+    let sharing = Arc::clone(&alike).sharing([&lone, &neither]);
+    let of_lone = sharing.metadata.as_ref().zip(lone.metadata.as_ref()).map(|(a, b)| Arc::ptr_eq(a, b));
+    assert_eq!(of_lone, Some(true), "with one rather than with nobody");
     let checked =
         first
             .clone()
