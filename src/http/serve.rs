@@ -1,5 +1,6 @@
 //! HTTP/1.1 on a socket, with a bound on everything that a peer can hold on to.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -81,11 +82,20 @@ type Taken = (TcpStream, SocketAddr, OwnedSemaphorePermit);
 fn backlog(listener: TcpListener, slots: &Arc<Semaphore>) -> Vec<Taken> {
     // What the runtime knows of the socket may be a moment old.
     let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let accepted = || {
+        let (stream, peer) = listener.accept()?;
+        stream.set_nonblocking(true)?;
+        Ok((TcpStream::from_std(stream)?, peer))
+    };
     let next = || {
         let slot = Arc::clone(slots).try_acquire_owned().ok()?;
-        let (stream, peer) = listener.accept().ok()?;
-        stream.set_nonblocking(true).ok()?;
-        Some((TcpStream::from_std(stream).ok()?, peer, slot))
+        let told = |error: &io::Error| {
+            if error.kind() != io::ErrorKind::WouldBlock {
+                tracing::warn!(%error, "accepting failed");
+            }
+        };
+        let (stream, peer) = accepted().inspect_err(told).ok()?;
+        Some((stream, peer, slot))
     };
     std::iter::from_fn(next).collect()
 }
