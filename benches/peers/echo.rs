@@ -78,7 +78,9 @@ fn serve(socket: &UdpSocket, kinds: &[Kind]) -> io::Result<()> {
         // SAFETY: the first `BATCH` headers point at vectors, buffers and addresses that live until the call is over, and
         // that nothing else uses meanwhile; their lengths are those of the memory.
         let received = unsafe {
-            libc::recvmmsg(socket, headers.as_mut_ptr(), BATCH as u32, libc::MSG_WAITFORONE, ptr::null_mut())
+            // By its number, as srvd calls it: the function of the C library does more.
+            let (headers, none) = (headers.as_mut_ptr(), ptr::null_mut::<libc::timespec>());
+            libc::syscall(libc::SYS_recvmmsg, socket, headers, BATCH, libc::MSG_WAITFORONE, none)
         };
         let received = passing(received)?;
         for slot in 0..received {
@@ -89,14 +91,16 @@ fn serve(socket: &UdpSocket, kinds: &[Kind]) -> io::Result<()> {
         let mut sent = 0;
         while sent < received {
             // SAFETY: as above; the headers from `sent` on, of which there are so many, were filled by `recvmmsg`.
-            let now = unsafe { libc::sendmmsg(socket, headers.as_mut_ptr().add(sent), (received - sent) as u32, 0) };
+            let now = unsafe {
+                libc::syscall(libc::SYS_sendmmsg, socket, headers.as_mut_ptr().add(sent), received - sent, 0)
+            };
             sent += passing(now)?.max(1);
         }
     }
 }
 
 /// What a call came to: how many datagrams, none when a signal or an earlier ICMP message came in between.
-fn passing(outcome: libc::c_int) -> io::Result<usize> {
+fn passing(outcome: libc::c_long) -> io::Result<usize> {
     usize::try_from(outcome).or_else(|_| {
         let error = io::Error::last_os_error();
         match error.kind() {

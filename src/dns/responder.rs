@@ -143,7 +143,7 @@ impl Present {
 impl Round<'_> {
     /// Reads a query, if the hot path may answer this client. What it does not answer, here and in what
     /// follows, is for [`Responder::respond`].
-    // Otherwise what was read is put together in one place and copied to another, before it is there to be copied.
+    // Returned through memory, it would be loaded by other widths than it was stored by, and waited for.
     #[inline(always)]
     pub fn read<'p>(&self, packet: &'p [u8], client: &Client) -> Option<Asked<'p>> {
         let Settings { allow, require_cookies, .. } = &self.present.settings;

@@ -31,7 +31,7 @@ use tokio::time::Instant;
 
 use self::batch::{ANSWER, BATCH, Batch, Queries};
 use self::socket::set_up;
-use super::hot::{Asked, Found, Hit, Scratch};
+use super::hot::{AT_ONCE, Asked, Found, Hit, Scratch};
 use super::metrics::{Carrier, Tally};
 use super::rate_limit::{Decision, Limiting, RateLimiter, Told};
 use super::responder::Round;
@@ -39,6 +39,8 @@ use super::{Client, Kind, Responder, Transport};
 use crate::engine::Clock;
 use crate::model::Moment;
 use crate::wire::NameRef;
+
+const _: () = assert!(BATCH <= AT_ONCE, "a batch is looked up without an allocation");
 
 /// How long a worker without queries takes to notice that it should stop.
 const STOP_CHECK: Duration = Duration::from_millis(250);

@@ -11,15 +11,15 @@ use crate::model::Protocol;
 use crate::wire::MAX_LABEL;
 
 /// Questions that are looked up at once without an allocation.
-const MOST: usize = 32;
+pub const AT_ONCE: usize = 32;
 
 /// What is found of several questions; `None` where that is not for the hot path.
-pub type Found<'r> = SmallVec<[Option<Target<'r>>; MOST]>;
+pub type Found<'r> = SmallVec<[Option<Target<'r>>; AT_ONCE]>;
 
 /// What a name stands for.
 ///
-/// Two fields without an enumeration around them: they are handed on in registers, where one would be copied through memory
-/// by pieces that do not match, and each time waited for.
+/// Two fields without an enumeration around them: they are handed on in registers. One would be copied through memory, loaded
+/// by other widths than it was stored by, and waited for each time.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'r> {
     pub part: Part,
@@ -52,7 +52,7 @@ impl Hot {
     /// The table leads to an entry and the entry to a block, and each may have to come from memory. All questions take one
     /// step before any takes the next, so that they wait together.
     pub fn find<'r>(&self, asked: &[Option<Asked<'_>>], reading: &'r Reading<'_>, found: &mut Found<'r>) {
-        let mut sought = SmallVec::<[Option<Sought<'_, '_>>; MOST]>::new();
+        let mut sought = SmallVec::<[Option<Sought<'_, '_>>; AT_ONCE]>::new();
         for asked in asked {
             sought.push(asked.as_ref().and_then(|asked| Sought::new(asked, reading)));
         }
@@ -89,7 +89,8 @@ impl Hot {
 
 impl<'q, 'r> Sought<'q, 'r> {
     /// `None` when the name is not for the hot path.
-    // Otherwise it is put together in one place and copied to another, before it is there to be copied.
+    // Returned through memory, it would be loaded by other widths than it was stored by, which waits until the stores are
+    // done: nothing is forwarded then.
     #[inline(always)]
     fn new(asked: &Asked<'q>, reading: &'r Reading<'_>) -> Option<Self> {
         let (mut labels, mut octets) = (asked.labels(), [0; MAX_LABEL]);

@@ -44,7 +44,7 @@ use foldhash::HashSet;
 
 use self::absence::{Absence, differ_in_serial};
 pub use self::asked::Asked;
-pub use self::find::{Found, Part, Target};
+pub use self::find::{AT_ONCE, Found, Part, Target};
 use self::page::{COOKIE, OPT, POINTER, Page, RECORD, SRV_NUMBERS, Section, Srv, TO_QNAME};
 use super::edns::Cookies;
 use super::edns::cookie::{self, Answered};

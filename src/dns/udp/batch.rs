@@ -254,7 +254,7 @@ struct Parts {
 fn head(parts: Parts) -> libc::mmsghdr {
     let Parts { name, name_length, part, control, control_length } = parts;
     // SAFETY: a structure of C, of numbers and pointers alone, for which zero is a value. In musl it has padding that has
-    // no name here.
+    // no name here, and that the kernel takes for the upper halves of lengths: zero too.
     let mut head: libc::mmsghdr = unsafe { mem::zeroed() };
     head.msg_hdr.msg_name = name;
     head.msg_hdr.msg_namelen = name_length;
