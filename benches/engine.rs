@@ -116,7 +116,8 @@ fn renewals(c: &mut Criterion) {
         });
         let renewed = running.engine.index().instance(running.key(turn)).unwrap();
         let deadline = renewed.pulse.deadline().unwrap();
-        assert!(turn > 0 && deadline >= Tick(3_600_000), "the lease is renewed");
+        // Nothing was when it is left out by a filter.
+        assert!(turn == 0 || deadline >= Tick(3_600_000), "the lease is renewed");
     }
 }
 
