@@ -33,20 +33,10 @@ pub struct ServiceView {
 pub const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
 
 impl ServiceView {
-    /// A view of `instances`, which come in the order of their ids.
+    /// A view of `instances`, which come in the order of their ids, after another view of the service, if there was one: what
+    /// that knows of instances that are still as they were is not made anew, and what they say is not read, but for whether
+    /// each is served where not all are.
     pub fn new<'a>(
-        name: ServiceName,
-        revision: Revision,
-        settings: Option<Arc<Settings>>,
-        panicking: bool,
-        instances: impl Iterator<Item = &'a Arc<Instance>> + Clone,
-    ) -> Self {
-        Self::after(None, name, revision, settings, panicking, instances)
-    }
-
-    /// The same, after another view of the service: what that knows of instances that are still as they were is not made
-    /// anew, and what they say is not read, but for whether each is served where not all are.
-    pub fn after<'a>(
         before: Option<&Self>,
         name: ServiceName,
         revision: Revision,
@@ -264,7 +254,7 @@ mod tests {
     fn view(all: &[(char, Arc<Instance>)], letters: &str) -> ServiceView {
         let of = |letter| Arc::clone(&all.iter().find(|(own, _)| *own == letter).unwrap().1);
         let name = ServiceName::parse("web").unwrap();
-        ServiceView::new(name, Revision(1), None, false, letters.chars().map(of).collect::<Vec<_>>().iter())
+        ServiceView::new(None, name, Revision(1), None, false, letters.chars().map(of).collect::<Vec<_>>().iter())
     }
 
     #[test]

@@ -98,12 +98,8 @@ impl Publisher {
         self.show(registry, changes, next, since);
     }
 
-    /// The same, with what [`Self::prepare`] made of these changes.
-    pub fn prepared(&self, registry: &Registry, changes: Changes, next: Vec<Next>, since: Instant) {
-        self.show(registry, changes, next.into_iter(), since);
-    }
-
-    fn show(&self, registry: &Registry, changes: Changes, next: impl Iterator<Item = Next>, since: Instant) {
+    /// The same, with the services as [`Self::prepare`] made them of these changes.
+    pub fn show(&self, registry: &Registry, changes: Changes, next: impl IntoIterator<Item = Next>, since: Instant) {
         let _span =
             tracing::info_span!(target: traces::TARGET, "publish", events = changes.events.len() as i64).entered();
         {
@@ -167,7 +163,7 @@ impl Publisher {
         tracing::debug!(kind, name = %change.name, revision = change.revision.0, "changed");
     }
 
-    fn services(&self, registry: &Registry, next: impl Iterator<Item = Next>) {
+    fn services(&self, registry: &Registry, next: impl IntoIterator<Item = Next>) {
         for Next { name, view } in next {
             let before = self.index.publish(&name, view.clone());
             let panics = |view: &Option<Arc<ServiceView>>| view.as_ref().is_some_and(|view| view.is_panicking());
@@ -209,7 +205,7 @@ pub(super) struct Next {
 fn view(registry: &Registry, name: &ServiceName, before: Option<&ServiceView>) -> Option<ServiceView> {
     let (revision, instances) = registry.service(name)?;
     let (settings, panicking) = (registry.settings(name).cloned(), registry.is_panicking(name));
-    Some(ServiceView::after(before, name.clone(), revision, settings, panicking, instances))
+    Some(ServiceView::new(before, name.clone(), revision, settings, panicking, instances))
 }
 
 fn log(event: &Event) {

@@ -243,7 +243,7 @@ impl<S: Store> Runner<S> {
         match ended {
             Some((took, Ok(()))) => {
                 self.committed(took);
-                self.publisher.prepared(&self.registry, changes, next, writers.since);
+                self.publisher.show(&self.registry, changes, next, writers.since);
                 writers.reply(None);
             }
             Some((_, Err(error))) => {

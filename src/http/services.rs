@@ -74,14 +74,14 @@ pub async fn read(
 fn view(api: &Api, service: &ServiceName) -> Option<Arc<ServiceView>> {
     let without_instances = || {
         let (revision, settings) = api.engine.records().settings(service)?;
-        Some(Arc::new(ServiceView::new(service.clone(), revision, Some(settings), false, [].iter())))
+        Some(Arc::new(ServiceView::new(None, service.clone(), revision, Some(settings), false, [].iter())))
     };
     api.engine.index().service(service.as_str()).or_else(without_instances)
 }
 
 /// The reply to a change of a service that may be gone with it.
 pub(super) fn whole(api: &Api, service: &ServiceName) -> Response {
-    let gone = || Arc::new(ServiceView::new(service.clone(), api.engine.revision(), None, false, [].iter()));
+    let gone = || Arc::new(ServiceView::new(None, service.clone(), api.engine.revision(), None, false, [].iter()));
     reply(api, view(api, service).unwrap_or_else(gone), Selector::default())
 }
 

@@ -49,7 +49,7 @@ fn instance(id: &str, body: Value, load: Option<Value>) -> Arc<Instance> {
 }
 
 fn view(instances: Vec<Arc<Instance>>) -> ServiceView {
-    ServiceView::new(ServiceName::parse("web").unwrap(), Revision(1), None, false, instances.iter())
+    ServiceView::new(None, ServiceName::parse("web").unwrap(), Revision(1), None, false, instances.iter())
 }
 
 /// Instances `a`, `b` and so on of these weights.

@@ -75,7 +75,7 @@ fn views(instances: &[(&str, &str, Value)]) -> Views {
     }
     let view = |name: &ServiceName| {
         let (revision, instances) = registry.service(name).unwrap();
-        (name.to_string(), Arc::new(ServiceView::new(name.clone(), revision, None, false, instances)))
+        (name.to_string(), Arc::new(ServiceView::new(None, name.clone(), revision, None, false, instances)))
     };
     Views(registry.services().map(view).collect())
 }

@@ -130,7 +130,7 @@ proptest! {
             let name = ServiceName::parse("web").unwrap();
             let of = |before: Option<&ServiceView>| {
                 let settings = settings.clone();
-                ServiceView::after(before, name.clone(), Revision(2), settings, panicking, instances.values())
+                ServiceView::new(before, name.clone(), Revision(2), settings, panicking, instances.values())
             };
             let (view, anew) = (of(before.as_ref()), of(None));
             prop_assert_eq!(said(&view), said(&anew));

@@ -336,7 +336,7 @@ fn what_a_snapshot_showed_is_not_told_again() {
     }
     let web = service("web");
     let (revision, instances) = registry.service(&web).unwrap();
-    index.publish(&web, Some(Arc::new(ServiceView::new(web.clone(), revision, None, false, instances))));
+    index.publish(&web, Some(Arc::new(ServiceView::new(None, web.clone(), revision, None, false, instances))));
     let mut reader = hub.subscribe(None, Some(Revision(99)));
     assert!(matches!(reader.try_next(), Some(Told::Reset)));
     let snapshot = reader.snapshot();
