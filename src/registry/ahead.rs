@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use super::service::Service;
-use super::{Command, Registry};
+use super::{About, Command, Registry};
 use crate::model::Key;
 
 /// The most instances of a service that are looked at beside the one in question: most services have fewer.
@@ -17,8 +17,11 @@ const NEIGHBOURS: usize = 8;
 impl Registry {
     /// Has what these commands look at read from memory. Nothing else comes of it.
     pub fn look_ahead<'a>(&self, commands: impl Iterator<Item = &'a Command>) {
-        let found = |key: &'a Key| Some((self.services.get(&key.service)?, key));
-        let services: Vec<(&Service, &Key)> = commands.filter_map(Command::key).filter_map(found).collect();
+        let found = |command: &'a Command| match command.about() {
+            About::Instance(key) => Some((self.services.get(&key.service)?, key)),
+            About::Service(_) | About::Subscription(_) | About::Server => None,
+        };
+        let services: Vec<(&Service, &Key)> = commands.filter_map(found).collect();
         // To find one among them by its id, and for the next view, which holds them all.
         for entry in services.iter().flat_map(|(service, _)| service.entries().iter().take(NEIGHBOURS)) {
             black_box((Arc::strong_count(&entry.instance), entry.instance.key.id.as_str().len()));

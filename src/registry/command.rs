@@ -13,23 +13,6 @@ use crate::model::{
     Settings, Subscription, SubscriptionId, Verdict,
 };
 
-impl Command {
-    /// The instance that it is about, if it is about one.
-    pub fn key(&self) -> Option<&Key> {
-        match self {
-            Self::Register { key, .. }
-            | Self::Patch { key, .. }
-            | Self::Deregister { key }
-            | Self::Heartbeat { key, .. }
-            | Self::Observe(Observation { key, .. })
-            | Self::Drain { key }
-            | Self::Maintain { key, .. }
-            | Self::Resume { key, .. } => Some(key),
-            Self::Set { .. } | Self::Reconfigure { .. } | Self::Subscribe { .. } => None,
-        }
-    }
-}
-
 /// What is there before a registration, or else it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
@@ -98,6 +81,33 @@ pub enum Command {
         id: SubscriptionId,
         subscription: Option<Arc<Subscription>>,
     },
+}
+
+/// What a command is about.
+#[derive(Debug, Clone, Copy)]
+pub enum About<'c> {
+    Instance(&'c Key),
+    Service(&'c ServiceName),
+    Subscription(&'c SubscriptionId),
+    Server,
+}
+
+impl Command {
+    pub fn about(&self) -> About<'_> {
+        match self {
+            Self::Register { key, .. }
+            | Self::Patch { key, .. }
+            | Self::Deregister { key }
+            | Self::Heartbeat { key, .. }
+            | Self::Observe(Observation { key, .. })
+            | Self::Drain { key }
+            | Self::Maintain { key, .. }
+            | Self::Resume { key, .. } => About::Instance(key),
+            Self::Set { service, .. } => About::Service(service),
+            Self::Subscribe { id, .. } => About::Subscription(id),
+            Self::Reconfigure { .. } => About::Server,
+        }
+    }
 }
 
 /// The verdict of a check on an instance. It counts while the instance is of the same `life`, has the check, and is

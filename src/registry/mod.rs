@@ -27,7 +27,7 @@ mod weight;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-pub use command::{Change, Changes, Command, Done, Event, Expected, Observation, Refusal, Report};
+pub use command::{About, Change, Changes, Command, Done, Event, Expected, Observation, Refusal, Report};
 pub use protection::{Hold, ProtectionRules, Scope};
 pub use record::{Kind, Record, RecordChange, RecordName};
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::port::{Place, Transaction, Write};
 use crate::model::{Key, Revision, ServiceName, SubscriptionId};
-use crate::registry::{Command, Done};
+use crate::registry::{About, Command, Done};
 use crate::telemetry::traces::Cause;
 
 /// Operations of one transaction, and conditions of one: a little less than etcd takes, for those that the store adds.
@@ -52,18 +52,11 @@ pub(super) struct Unit {
 
 impl Subject {
     pub fn of(command: &Command) -> Self {
-        match command {
-            Command::Register { key, .. }
-            | Command::Patch { key, .. }
-            | Command::Deregister { key }
-            | Command::Heartbeat { key, .. }
-            | Command::Drain { key }
-            | Command::Maintain { key, .. }
-            | Command::Resume { key, .. } => Self::Service(key.service.clone()),
-            Command::Observe(observation) => Self::Service(observation.key.service.clone()),
-            Command::Set { service, .. } => Self::Service(service.clone()),
-            Command::Subscribe { id, .. } => Self::Subscription(id.clone()),
-            Command::Reconfigure { .. } => Self::Server,
+        match command.about() {
+            About::Instance(key) => Self::Service(key.service.clone()),
+            About::Service(service) => Self::Service(service.clone()),
+            About::Subscription(id) => Self::Subscription(id.clone()),
+            About::Server => Self::Server,
         }
     }
 }
