@@ -5,10 +5,10 @@
 
 mod particulars;
 mod parts;
+mod sharing;
 mod written;
 
 use std::collections::BTreeMap;
-use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
@@ -216,37 +216,6 @@ impl Registration {
         }
     }
 
-    /// The same in the memory of other registrations, as far as they say the same: of the first that does, unless it alone
-    /// has that memory and a later one says the same. No more of them are asked for than it takes. Nobody sees a difference:
-    /// whoever else holds this one keeps it as it is.
-    #[must_use]
-    pub fn sharing<'a>(mut self: Arc<Self>, others: impl IntoIterator<Item = &'a Self>) -> Arc<Self> {
-        let mut others = others.into_iter();
-        let (mut seeks_metadata, mut seeks_particulars) = (self.metadata.is_some(), self.particulars.is_some());
-        while (seeks_metadata || seeks_particulars)
-            && let Some(other) = others.next()
-        {
-            if seeks_metadata && self.metadata == other.metadata {
-                if !is_same(&self.metadata, &other.metadata) {
-                    Arc::make_mut(&mut self).metadata = other.metadata.clone();
-                }
-                seeks_metadata = is_of_two(&self.metadata);
-            }
-            if seeks_particulars && self.particulars == other.particulars {
-                if !is_same(&self.particulars, &other.particulars) {
-                    Arc::make_mut(&mut self).particulars = other.particulars.clone();
-                }
-                seeks_particulars = is_of_two(&self.particulars);
-            }
-        }
-        self
-    }
-
-    /// Has read from memory what comparing it with another looks at.
-    pub fn touch(&self) {
-        black_box((self.metadata.as_ref().map(Arc::strong_count), self.particulars.as_ref().map(Arc::strong_count)));
-    }
-
     fn particulars(&self) -> Option<&Particulars> {
         self.particulars.as_deref()
     }
@@ -311,16 +280,6 @@ impl Registration {
         let tagged = tag.map_or(0, |tag| (port + tag + 1 + plain).max(tag + 2 + SUB + underscored + PROTOCOL));
         apex_octets + instance.max(tagged).max(port + plain)
     }
-}
-
-/// Whether what two share is held by nobody else.
-fn is_of_two<T>(shared: &Option<Arc<T>>) -> bool {
-    shared.as_ref().is_some_and(|shared| Arc::strong_count(shared) <= 2)
-}
-
-/// Whether two that are equal are at one place in memory.
-fn is_same<T>(one: &Option<Arc<T>>, other: &Option<Arc<T>>) -> bool {
-    one.as_ref().map(Arc::as_ptr) == other.as_ref().map(Arc::as_ptr)
 }
 
 fn one_of(address: Option<Address>, addresses: Option<Address>) -> Result<Address, Invalid> {
